@@ -1,0 +1,221 @@
+"""How an operation runs: `Op` holds its forward rule, `apply` runs it on tensors and records a node when gradients are wanted.
+
+The frame owns this file; nobody has to write it. Assignment 1 creates ops with forward rules, assignment 5 gives them
+vector-Jacobian products and walks the recorded nodes, later assignments create ops with both. Without assignment 5 the
+ops run just the same and simply cannot be differentiated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any, TypeVar
+
+import numpy as np
+
+_numbers = count()
+_next_number = _numbers.__next__
+
+
+class TensorBase:
+    """What the frame needs of a tensor. Assignment 1 writes the class that users see on top of it.
+
+    `data` is the ndarray. The other fields start as class attributes, so making a tensor sets one field, not four.
+    """
+
+    data: np.ndarray
+    grad: np.ndarray | None = None
+    requires_grad: bool = False
+    _node: Node | None = None
+
+    # NumPy hands `ndarray + tensor` over to the tensor's reflected operator instead of looping over elements.
+    __array_ufunc__ = None
+
+
+class Node:
+    """One recorded application of an op: what `backward` walks and a vector-Jacobian product reads.
+
+    op          the Op that ran
+    inputs      what it was given, in order: tensors, and plain numbers or arrays as they came
+    attributes  keyword attributes of the application, such as axis
+    output      the output array
+    saved       what the forward rule kept for the way back (ops declared with `saves=True`), else None
+    number      counts applications: an input's node always has a smaller number than the node that used it
+    """
+
+    __slots__ = ("op", "inputs", "attributes", "output", "saved", "number", "__weakref__")
+
+    def __init__(self, op: Op, inputs: tuple[Any, ...], attributes: dict[str, Any], output: np.ndarray, saved: Any):
+        self.op = op
+        self.inputs = inputs
+        self.attributes = attributes
+        self.output = output
+        self.saved = saved
+        self.number = _next_number()
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """The inputs as the forward rule saw them: arrays and plain numbers."""
+        return tuple(x.data if isinstance(x, TensorBase) else x for x in self.inputs)
+
+    def __repr__(self) -> str:
+        return f"<Node {self.number} {self.op.name} {self.output.shape}>"
+
+
+class Op:
+    """A named operation.
+
+    Args:
+        name: the op's name in graphs, profiles and messages.
+        forward: `forward(*arrays, **attributes) -> ndarray`. With `saves=True` it returns `(ndarray, saved)`, where
+            `saved` is whatever the way back needs beyond inputs and output (a mask, say).
+        saves: whether `forward` returns such a pair.
+
+    `vjp` is None until a rule is defined (assignment 5). Then `vjp(g, node)` returns one gradient array, or None, for
+    each input, where `g` is the gradient of the result with respect to the node's output.
+    """
+
+    __slots__ = ("name", "forward", "saves", "vjp", "run", "kernels")
+
+    registry: dict[str, Op] = {}
+
+    def __init__(self, name: str, forward: Callable[..., Any], saves: bool = False):
+        self.name = name
+        self.forward = forward
+        self.saves = saves
+        self.run = forward
+        self.kernels: list[Kernel] = []
+        self.vjp: Callable[[np.ndarray, Node], tuple[np.ndarray | None, ...]] | None = None
+        Op.registry[name] = self
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+
+class Kernel:
+    """A faster forward rule for an op, used where `when(*arrays, **attributes)` holds and kernels are switched on."""
+
+    __slots__ = ("name", "op", "forward", "when")
+
+    def __init__(self, name: str, op: Op, forward: Callable[..., Any], when: Callable[..., bool]):
+        self.name, self.op, self.forward, self.when = name, op, forward, when
+
+    def __repr__(self) -> str:
+        return f"<Kernel {self.name} for {self.op.name}>"
+
+
+def register_kernel(op: Op | str, forward: Callable[..., Any], when: Callable[..., bool] | None = None, name: str | None = None) -> Kernel:
+    """Register a kernel behind an op. It must return what the op's own forward rule returns, up to rounding.
+
+    Kernels registered later are asked first. They stay off until `use_kernels(True)`.
+    """
+    if isinstance(op, str):
+        if op not in Op.registry:
+            raise ValueError(f"no op is called '{op}'; known are {', '.join(sorted(Op.registry)) or 'none yet'}")
+        op = Op.registry[op]
+    kernel = Kernel(name or forward.__name__, op, forward, when or (lambda *arrays, **attributes: True))
+    op.kernels.insert(0, kernel)
+    _select(op)
+    return kernel
+
+
+def use_kernels(on: bool = True) -> bool:
+    """Switch all registered kernels on or off; returns the previous setting."""
+    global _kernels_on
+    before, _kernels_on = _kernels_on, bool(on)
+    for op in Op.registry.values():
+        _select(op)
+    return before
+
+
+_kernels_on = False
+
+
+def _select(op: Op) -> None:
+    """Bind `op.run`, so that an op without active kernels pays nothing for the possibility."""
+    if not (_kernels_on and op.kernels):
+        op.run = op.forward
+        return
+
+    def run(*arrays: Any, **attributes: Any) -> Any:
+        for kernel in op.kernels:
+            if kernel.when(*arrays, **attributes):
+                return kernel.forward(*arrays, **attributes)
+        return op.forward(*arrays, **attributes)
+
+    op.run = run
+
+
+T = TypeVar("T", bound=type)
+_new = object.__new__
+_ndarray, _asarray = np.ndarray, np.asarray
+_tensor: Any = None
+
+
+def tensor_type(cls: T) -> T:
+    """Class decorator: the results of `apply` are instances of this class."""
+    global _tensor
+    _tensor = cls
+    return cls
+
+
+def wrap(array: np.ndarray) -> Any:
+    """A tensor around an array, without copying it and without running the class's `__init__`."""
+    result = _new(_tensor)
+    result.data = array
+    return result
+
+
+class _Recording:
+    """Whether applications are recorded. One mutable flag, read by `apply` and switched by assignment 5's `no_grad`."""
+
+    __slots__ = ("on",)
+
+    def __init__(self) -> None:
+        self.on = True
+
+
+recording = _Recording()
+
+
+def apply(op: Op, *inputs: Any, **attributes: Any) -> Any:
+    """Run an op on tensors (and plain numbers or arrays) and return a new tensor.
+
+    A node is recorded only if recording is on, the op has a vector-Jacobian product, and some input requires a gradient;
+    otherwise nothing is kept alive.
+    """
+    if len(inputs) == 2 and not attributes:
+        # Two tensors and nothing else is the case that arithmetic on small tensors is made of: no loop, no list.
+        a, b = inputs
+        if type(a) is type(b) is _tensor:
+            output = op.run(a.data, b.data)
+            tracked = a.requires_grad or b.requires_grad
+        else:
+            output, tracked = _run(op, inputs, attributes)
+    else:
+        output, tracked = _run(op, inputs, attributes)
+    saved = None
+    if op.saves:
+        output, saved = output
+    if type(output) is not _ndarray:
+        # A NumPy reduction to a single number gives a scalar, not an array.
+        output = _asarray(output)
+    result = _new(_tensor)
+    result.data = output
+    if tracked and recording.on and op.vjp is not None:
+        result.requires_grad = True
+        result._node = Node(op, inputs, attributes, output, saved)
+    return result
+
+
+def _run(op: Op, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> tuple[Any, bool]:
+    """The op's output for any inputs, and whether one of them requires a gradient."""
+    tracked = False
+    arrays = []
+    for x in inputs:
+        if isinstance(x, TensorBase):
+            arrays.append(x.data)
+            tracked = tracked or x.requires_grad
+        else:
+            arrays.append(x)
+    return op.run(*arrays, **attributes), tracked
