@@ -1,0 +1,14 @@
+"""Before any test runs, the linked composition of the reference is made anew: a solution written since the install counts."""
+
+from pathlib import Path
+
+from autograder.compose import refresh_linked
+from autograder.course import load_course
+
+ROOT = Path(__file__).parent
+
+
+def pytest_configure(config):
+    # Under pytest-xdist only the controller does this; its workers start afterwards.
+    if not hasattr(config, "workerinput"):
+        refresh_linked(load_course(ROOT), ROOT / ".composition" / "reference")
