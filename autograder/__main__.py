@@ -1,0 +1,5 @@
+"""`python -m autograder` is `tito`."""
+
+from autograder.cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""`tito validate`: prove that the tests of the assignments are good."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from autograder.course import load_course
+from autograder.validate.gate import Plan, Report, validate
+
+
+@click.command("validate")
+@click.argument("assignments", nargs=-1)
+@click.option("--mutants", default="25", help="How many automatic mutants an assignment, or 'all'.")
+@click.option("--full", is_flag=True, help="All mutants on all cases: the whole kill matrix (minutes an assignment).")
+@click.option("--write", is_flag=True, help="Write each solution's kills.json instead of comparing with it.")
+@click.option("--no-labs", is_flag=True, help="Do not execute the labs.")
+@click.option("--jobs", "-j", type=click.IntRange(1), default=2, show_default=True, help="Assignments at once.")
+@click.option("--executed", type=click.Path(path_type=Path, file_okay=False), help="Keep the executed labs here.")
+@click.option("--survivors", is_flag=True, help="List the mutants that no case caught.")
+def command(
+    assignments: tuple[str, ...], mutants: str, full: bool, write: bool, no_labs: bool, jobs: int, executed: Path | None,
+    survivors: bool,
+) -> None:  # fmt: skip
+    """Try every claim about the tests of ASSIGNMENTS (default: all that are written)."""
+    course = load_course()
+    chosen = [course.assignment(name) for name in assignments] or list(course.written())
+    count = None if full or mutants == "all" else _count(mutants)
+    console = Console()
+    reports: dict[str, Report] = {}
+    with (
+        _progress(console) as progress,
+        ProcessPoolExecutor(min(jobs, len(chosen)), mp_context=get_context("spawn")) as pool,
+    ):
+        bar = progress.add_task("validating", total=len(chosen))
+        futures: dict[Future[Report], str] = {}
+        for number, assignment in enumerate(chosen):
+            keep = executed / f"{assignment.key}.ipynb" if executed else None
+            plan = Plan(count, full, not no_labs, write, keep)
+            futures[pool.submit(validate, course, assignment, plan, number)] = assignment.key
+        for future in as_completed(futures):
+            report = future.result()
+            reports[report.assignment] = report
+            progress.advance(bar)
+            progress.console.print(_line(report))
+    console.print(_table([reports[a.key] for a in chosen]))
+    for assignment in chosen:
+        _details(console, reports[assignment.key], survivors)
+    sys.exit(1 if any(report.problems for report in reports.values()) else 0)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise click.BadParameter(f"'{text}' is neither a number nor 'all'", param_hint="--mutants")
+    return int(text)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True
+    )
+
+
+def _line(report: Report) -> Text:
+    word, colour = ("holds", "green") if not report.problems else (f"{len(report.problems)} problems", "red")
+    return Text(f"{report.assignment}: ").append(word, style=colour).append(f"  {report.seconds:.0f} s", style="dim")
+
+
+def _table(reports: list[Report]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("assignment", "cases", "public", "misconceptions", "mutants caught", "share", "problems", "seconds"):
+        table.add_column(heading, justify="left" if heading == "assignment" else "right")
+    for r in reports:
+        share = f"{100 * r.caught / r.mutants:.0f} %" if r.mutants else "-"
+        row = (r.cases, r.public, r.misconceptions, f"{r.caught}/{r.mutants}", share, len(r.problems), f"{r.seconds:.0f}")
+        table.add_row(r.assignment, *map(str, row))
+    return table
+
+
+def _details(console: Console, report: Report, survivors: bool) -> None:
+    for problem in report.problems:
+        console.print(Text(f"{report.assignment}: {problem}", style="red"))
+    if report.alike:
+        console.print(Text(f"{report.assignment}: these misconceptions fail the same cases: {', '.join(report.alike)}"))
+    if report.idle:
+        console.print(Text(f"{report.assignment}: nothing fails these cases: {', '.join(report.idle)}"))
+    if survivors:
+        for name in report.survivors:
+            console.print(Text(f"{report.assignment}: survives: {name}", style="yellow"))

@@ -1,0 +1,205 @@
+"""The pipeline: one submission flows intake -> lint -> compose -> observe/judge -> score -> explain -> record, one way.
+
+`Grader` holds what submissions to one assignment share (the tests, the bench with its zygote); `grade` takes one of them
+from its file to its results.json. A submission that cannot be graded still gets a results.json that says why.
+"""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder import compose, explain, lint, record, score
+from autograder.course import Assignment, Course
+from autograder.errors import UserError
+from autograder.expect import StudentError
+from autograder.intake import Submission, receive
+from autograder.judge.bench import Bench
+from autograder.judge.cases import Verdict
+from autograder.judge.run import Watcher, judge
+from autograder.judge.testfiles import TestFile, check_points, load_test_files
+from autograder.observe.client import ObserverLost, ObserverTimeout
+
+LINT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One graded submission: where it came from, its grade, and how long that took (wall and CPU seconds)."""
+
+    source: Path
+    grade: score.Grade
+    seconds: float
+    results: Path | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Graded by the rules, whatever the score: neither rejected nor waiting for a person."""
+        return not self.grade.rejected and not self.grade.needs_a_person
+
+
+@dataclass(frozen=True)
+class Linted:
+    """What lint found, with the byte code of the files that compile."""
+
+    findings: tuple[lint.Finding, ...]
+    bytecode: Mapping[str, bytes]
+
+    @property
+    def fatal(self) -> tuple[lint.Finding, ...]:
+        return tuple(f for f in self.findings if f.fatal)
+
+
+class Grader:
+    """Grades submissions to one assignment, one after another. Use as a context manager.
+
+    Args:
+        slot: number of this grader among those that run at once on this machine.
+        seed: mixed into the seed of every case; the same seed gives the same inputs.
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        assignment: Assignment,
+        slot: int = 0,
+        seed: int = 0,
+        allow_weak_sandbox: bool = False,
+        without: frozenset[str] = frozenset(),
+    ):
+        if not course.solution(assignment.key).is_dir():
+            written = ", ".join(a.key for a in course.written())
+            raise UserError(f"{assignment.key} is declared but not written yet; written are {written}")
+        self.course, self.assignment, self.seed = course, assignment, seed
+        folder = course.solution(assignment.key)
+        self.bench = Bench(course, assignment, slot, allow_weak_sandbox, without)
+        try:
+            self.files: tuple[TestFile, ...] = load_test_files(folder / "tests")
+            check_points(self.files, assignment)
+            self.misconceptions = explain.load_misconceptions(folder)
+            self.vectors = explain.load_vectors(folder)
+        except BaseException:
+            self.bench.close()
+            raise
+
+    def grade(
+        self,
+        source: Path,
+        out: Path | None = None,
+        submitted: datetime | None = None,
+        due: datetime | None = None,
+    ) -> Graded:
+        """Grade one submission.
+
+        Args:
+            source: a zip, a folder or a notebook.
+            out: folder for results.json and record.json; results.json is rewritten after every test file.
+            submitted, due: when it was uploaded and the student's own due date, if the platform says.
+        """
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="tito-intake-") as folder:
+            grade = self._graded(source, Path(folder), out, submitted, due, started)
+        seconds = time.monotonic() - started
+        if out is not None:
+            self._record(grade, out, seconds)
+        return Graded(source, grade, seconds, out / "results.json" if out else None)
+
+    def _graded(self, source: Path, folder: Path, out: Path | None, submitted: Any, due: Any, started: float) -> score.Grade:
+        assignment = self.assignment
+        late = score.lateness(self.course, assignment, submitted, due)
+        empty = score.Grade(
+            assignment.key, assignment.title, Verdict(assignment.key, ()), assignment.points, lateness=late, seed=self.seed
+        )
+        try:
+            submission = receive(source, self.course, assignment, folder)
+        except UserError as error:
+            return replace(empty, rejected=str(error))
+        empty = replace(empty, digest=submission.digest)
+        linted = self.lint(submission)
+        if linted.fatal:
+            return replace(empty, rejected="\n".join(str(f) for f in linted.fatal))
+        base = replace(empty, remarks=_remarks(submission, linted))
+        composition = self.compose(submission, linted)
+        try:
+
+            def progress(verdict: Verdict) -> None:
+                if out is not None:
+                    partial = replace(base, verdict=verdict, complete=False)
+                    record.write_json(out / "results.json", score.results(partial, time.monotonic() - started))
+
+            verdict = judge(self.bench, self.files, composition, submission.digest, self.seed, Watcher(progress))
+        finally:
+            compose.discard(composition.path)
+        matches = explain.explain(verdict, self.misconceptions, self.vectors)
+        return replace(base, verdict=verdict, explanation=explain.in_words(matches))
+
+    def lint(self, submission: Submission) -> Linted:
+        """Check every file in a confined child of its own: the text may be made to crash the parser."""
+        policy = lint.policy_for(self.course, self.assignment).to_plain()
+        findings: list[lint.Finding] = []
+        bytecode: dict[str, bytes] = {}
+        for file in submission.files:
+            source = (submission.root / file.path).read_bytes()
+            observation = self.bench.observe(None)
+            try:
+                answer = observation.ask({"do": "lint", "path": file.path, "source": source, "policy": policy}, LINT_SECONDS)
+                findings += [lint.Finding.from_plain(f) for f in answer["findings"]]
+                if answer["bytecode"] is not None:
+                    bytecode[file.path] = answer["bytecode"]
+            except (ObserverLost, ObserverTimeout, StudentError):
+                message = "Python's parser gave up on this file; simplify what is nested very deeply or very long"
+                findings.append(lint.Finding(file.path, 0, 0, "parser", message, True))
+            finally:
+                observation.close()
+        return Linted(tuple(findings), bytecode)
+
+    def compose(self, submission: Submission, linted: Linted) -> compose.Composition:
+        """The submission's layer on the reference of its prerequisites."""
+        files = {file.path: submission.root / file.path for file in submission.files}
+        for path in submission.missing:
+            files[path] = self.course.stub(self.assignment.key) / path
+        return self.bench.compose_student(files, linted.bytecode)
+
+    def _record(self, grade: score.Grade, out: Path, seconds: float) -> None:
+        """results.json is what the platform and the student see; record.json is what an instructor may need later."""
+        details = {
+            "assignment": grade.assignment,
+            "course_version": self.course.version,
+            "submission": grade.digest,
+            "seed": grade.seed,
+            "seconds": round(seconds, 3),
+            "sandbox": sorted(self.bench.layers),
+            "sandbox_notes": list(self.bench.notes),
+            "versions": {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()},
+            "cases": [{**asdict(case), "status": case.status.value, "key": case.key} for case in grade.verdict.cases],
+        }
+        record.write_json(out / "record.json", details)
+        record.write_json(out / "results.json", score.results(grade, seconds))
+
+    def close(self) -> None:
+        self.bench.close()
+
+    def __enter__(self) -> Grader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _remarks(submission: Submission, linted: Linted) -> tuple[str, ...]:
+    """What intake and lint have to say that does not stop the grading."""
+    remarks = list(submission.notes)
+    if submission.ignored:
+        listed = "; ".join(f"{i.path} ({i.reason})" for i in submission.ignored[:20])
+        more = f" and {len(submission.ignored) - 20} more" if len(submission.ignored) > 20 else ""
+        remarks.append(f"Files that were not used: {listed}{more}.")
+    remarks += [str(finding) for finding in linted.findings]
+    return tuple(remarks)

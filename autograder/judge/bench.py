@@ -1,0 +1,170 @@
+"""The workbench of one judge: its zygote, and the folders in which compositions, probes and scratch lie.
+
+A bench belongs to one process and serves one submission at a time. Folders are laid out so that an observer can reach its
+own composition by name and list nothing else; the reference composition belongs to another uid.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import secrets
+import shutil
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.util import cache_from_source
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from autograder import compose, sandbox
+from autograder.course import Assignment, Course, Limits
+from autograder.errors import GraderError
+from autograder.observe.client import Observation, Zygote
+
+
+class Workbench(Protocol):
+    """What judging needs of a bench: observers on compositions, and the limits they work under."""
+
+    assignment: Assignment
+    limits: Limits
+
+    @property
+    def reference(self) -> compose.Composition: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    def observe(self, composition: compose.Composition | None, role: str = "student") -> Any: ...
+
+    def restart(self) -> None: ...
+
+
+class Bench:
+    """Where the observers of one judge work, each confined by the sandbox.
+
+    Args:
+        course, assignment: what is graded.
+        slot: number of this judge among those running at once; it decides the private uids.
+        allow_weak_sandbox: go on although a load-bearing protection has no provider.
+        without: layers of the sandbox to leave out (tests only).
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        assignment: Assignment,
+        slot: int = 0,
+        allow_weak_sandbox: bool = False,
+        without: frozenset[str] = frozenset(),
+    ):
+        self.course, self.assignment = course, assignment
+        self.limits: Limits = course.limits_of(assignment)
+        sandbox.guard_judge()
+        self.root = Path(tempfile.mkdtemp(prefix="tito-"))
+        # Others may pass through to a folder whose name they were told, and list nothing.
+        self.root.chmod(0o711)
+        self.zygote = Zygote()
+        self.layers = self.zygote.layers - without
+        self.notes = sandbox.require(self.layers, allow_weak_sandbox)
+        root_user = "uid" in self.layers
+        self.student_uid = sandbox.private_uid(2 * slot) if root_user else None
+        self.reference_uid = sandbox.private_uid(2 * slot + 1) if root_user else None
+        self._scratch = {role: self._make_scratch(role) for role in ("student", "reference")}
+        self.probes = self._lay_out_probes()
+
+    @cached_property
+    def reference(self) -> compose.Composition:
+        """The reference composition for the handle `reference`, made when first asked for."""
+        layers = compose.for_grading(self.course, compose.reference_layer(self.course, self.assignment.key))
+        made = compose.compose(self.course, layers, self.root / f"reference-{secrets.token_hex(8)}")
+        if self.reference_uid is not None:
+            os.chown(made.path, self.reference_uid, -1)
+            os.chmod(made.path, 0o500)
+        return made
+
+    def compose_student(self, files: Mapping[str, Path], bytecode: Mapping[str, bytes]) -> compose.Composition:
+        """The composition that holds a submission; `discard` it when the submission is done."""
+        layer = compose.Layer(self.assignment.key, "student", files)
+        layers = compose.for_grading(self.course, layer)
+        return compose.compose(self.course, layers, self.root / f"student-{secrets.token_hex(8)}", bytecode=bytecode)
+
+    def observe(self, composition: compose.Composition | None, role: str = "student") -> Observation:
+        """A fresh observer on a composition (or on none, for work on plain text)."""
+        folders = [] if composition is None else [str(self.probes), str(composition.path)]
+        uid = self.student_uid if role == "student" else self.reference_uid
+        cpu = int(self.limits.case_seconds + self.limits.import_seconds) + 2
+        confinement = sandbox.Confinement(
+            read=(*folders, *python_paths()),
+            scratch=str(self._scratch[role]),
+            uid=uid,
+            memory_mb=self.limits.memory_mb,
+            cpu_seconds=cpu,
+            file_mb=self.limits.scratch_mb,
+            open_files=64,
+            processes=self.limits.processes,
+            layers=self.layers,
+        )
+        return Observation(
+            self.zygote, confinement, folders, self.limits.reply_mb << 20, self.limits.output_kb << 10
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the zygote still runs."""
+        return self.zygote.process.poll() is None
+
+    def restart(self) -> None:
+        """A new zygote in place of one that died."""
+        self.zygote.restart()
+
+    def close(self) -> None:
+        self.zygote.close()
+        for folder in self.root.iterdir():
+            compose.discard(folder)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _make_scratch(self, role: str) -> Path:
+        folder = self.root / f"scratch-{secrets.token_hex(8)}"
+        folder.mkdir(mode=0o700)
+        uid = self.student_uid if role == "student" else self.reference_uid
+        if uid is not None:
+            os.chown(folder, uid, -1)
+        return folder
+
+    def _lay_out_probes(self) -> Path:
+        """The probes alone, in a folder of their own: the tests beside them must not be reachable."""
+        source = self.course.solution(self.assignment.key) / "tests" / "probes.py"
+        if not source.is_file():
+            raise GraderError(f"{self.assignment.key} has no tests/probes.py; the tests cannot ask anything")
+        folder = self.root / f"probes-{secrets.token_hex(8)}"
+        folder.mkdir()
+        target = folder / "probes.py"
+        content = source.read_bytes()
+        target.write_bytes(content)
+        cached = Path(cache_from_source(str(target)))
+        cached.parent.mkdir()
+        code = compile(content, "probes.py", "exec", dont_inherit=True)
+        cached.write_bytes(compose.pyc(marshal.dumps(code), content))
+        for path, mode in ((target, 0o444), (cached, 0o444), (cached.parent, 0o555), (folder, 0o555)):
+            path.chmod(mode)
+        return folder
+
+
+def python_paths() -> tuple[str, ...]:
+    """What an observer reads of Python: the standard library and NumPy, not the rest of site-packages."""
+    numpy_home = Path(np.__file__).resolve().parent
+    bundled = [p for p in numpy_home.parent.glob("numpy.libs")]
+    library = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
+    lib_folder = str(Path(sys.base_prefix) / "lib")
+    return tuple(dict.fromkeys([*map(str, library), lib_folder, str(numpy_home), *map(str, bundled)]))

@@ -1,0 +1,78 @@
+"""What judging one case, and one submission, ends as. Plain records: the phases after the judge see nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Status(str, Enum):
+    """How a case ended. Only `PASSED` earns points; `GRADER_ERROR` is our fault and is never counted as a zero."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    TIMED_OUT = "timed out"
+    CRASHED = "crashed"
+    SKIPPED = "skipped"
+    GRADER_ERROR = "grader error"
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case on one submission.
+
+    `message` is in the judge's words: for a public case what was asked, expected and came; for a hidden one only its hint.
+    `detail` is the full story for instructors. `unwritten` tells that the program reached a blank that is still a stub.
+    """
+
+    file: str
+    id: str
+    number: str
+    title: str
+    hidden: bool
+    points: float
+    status: Status
+    message: str
+    detail: str
+    seed: int
+    unwritten: bool = False
+    printed: str = ""
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    memory_kb: int = 0
+
+    @property
+    def key(self) -> str:
+        """The case's name over the whole assignment: `softmax.survives_large_inputs`."""
+        return f"{self.file}.{self.id}"
+
+    @property
+    def earned(self) -> float:
+        return self.points if self.status is Status.PASSED else 0.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All cases of one submission in the order of the test files, and what was said about it as a whole."""
+
+    assignment: str
+    cases: tuple[CaseResult, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def earned(self) -> float:
+        return round(sum(case.earned for case in self.cases), 6)
+
+    @property
+    def possible(self) -> float:
+        return round(sum(case.points for case in self.cases), 6)
+
+    @property
+    def failing(self) -> frozenset[str]:
+        """Keys of the cases that did not pass."""
+        return frozenset(case.key for case in self.cases if case.status is not Status.PASSED)
+
+    @property
+    def grader_errors(self) -> tuple[CaseResult, ...]:
+        return tuple(case for case in self.cases if case.status is Status.GRADER_ERROR)

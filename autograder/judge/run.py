@@ -1,0 +1,321 @@
+"""Judging: run every case of an assignment against one submission, each with an observer of its own.
+
+All public cases have ended before the first hidden one starts, so nothing learned from a hidden input can surface in a
+message that a student reads. The judge draws the inputs, holds the expectations and the clock, and imports nothing of the
+submission.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder.compose import Composition
+from autograder.errors import GraderError
+from autograder.expect import Call, Mismatch, StudentError, recording_calls
+from autograder.judge.bench import Workbench
+from autograder.judge.cases import CaseResult, Status, Verdict
+from autograder.judge.testfiles import Case, TestFile
+from autograder.observe.client import Ending, ObserverLost, ObserverTimeout
+from autograder.observe.handles import Handle
+
+Progress = Callable[[Verdict], None]
+
+
+def _every_case(case: Case) -> bool:
+    return True
+
+
+def _ignore(item: Any) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told while a submission is judged, and which cases are judged at all.
+
+    `progress` gets the verdict so far after the cases of each file; `started` and `finished` get every single case.
+    `stop_at_failure` ends with the first case that does not pass (for mutants: one failure is enough).
+    """
+
+    progress: Progress = _ignore
+    started: Callable[[Case], None] = _ignore
+    finished: Callable[[CaseResult], None] = _ignore
+    wanted: Callable[[Case], bool] = _every_case
+    stop_at_failure: bool = False
+
+
+DETAIL = 4000
+PRINTED = 500
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened inside one case, before it is put in words."""
+
+    status: Status
+    text: str = ""
+    unwritten: bool = False
+
+
+class ReferenceHandle(Handle):
+    """A handle on the reference: whatever goes wrong there is the grader's fault."""
+
+    def _call(self, probe: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return super()._call(probe, args, kwargs)
+        except (StudentError, ObserverLost, ObserverTimeout) as error:
+            raise GraderError(f"the reference did not answer {probe}: {type(error).__name__} {error}") from error
+
+
+def judge(
+    bench: Workbench,
+    files: tuple[TestFile, ...],
+    composition: Composition,
+    digest: str,
+    seed: int = 0,
+    watcher: Watcher | None = None,
+) -> Verdict:
+    """Run an assignment's cases on a composition.
+
+    Args:
+        bench: where observers come from.
+        files: the assignment's test files.
+        composition: what is judged.
+        digest: of the submission's code; with `seed` and the case's name it fixes every random draw.
+        watcher: who follows along.
+    """
+    return _Judging(bench, files, composition, digest, seed).run(watcher or Watcher())
+
+
+def case_seed(seed: int, digest: str, case: Case) -> int:
+    """The seed of a case's inputs: the same for the same code, wherever and whenever it is graded."""
+    text = f"{seed}\0{digest}\0{case.file}\0{case.id}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+
+
+class _Judging:
+    def __init__(self, bench: Workbench, files: tuple[TestFile, ...], composition: Composition, digest: str, seed: int):
+        self.bench, self.files, self.composition = bench, files, composition
+        self.digest, self.seed = digest, seed
+        self.deadline = time.monotonic() + bench.limits.submission_seconds
+        self.numbers = {
+            (f.name, case.id): f"{i}.{j}" for i, f in enumerate(files, 1) for j, case in enumerate(f.cases, 1)
+        }
+        self.done: dict[tuple[str, str], CaseResult] = {}
+        self.notes: tuple[str, ...] = ()
+
+    def run(self, watcher: Watcher) -> Verdict:
+        cases = [case for case in self._in_order() if watcher.wanted(case)]
+        problem = self._import_problem()
+        if problem:
+            self.notes = (problem.text,)
+        last = None
+        for case in cases:
+            if last not in (None, case.file):
+                watcher.progress(self.verdict())
+            last = case.file
+            watcher.started(case)
+            result = self._unimported(case, problem) if problem else self._judge_case(case)
+            self.done[case.file, case.id] = result
+            watcher.finished(result)
+            if watcher.stop_at_failure and result.status is not Status.PASSED:
+                break
+        return self.verdict()
+
+    def _unimported(self, case: Case, problem: Outcome) -> CaseResult:
+        skipped = Outcome(Status.SKIPPED, "the module cannot be imported, so this was not tried", problem.unwritten)
+        return self._result(case, skipped, 0.0, None)
+
+    def verdict(self) -> Verdict:
+        """The verdict so far; a case that has not run yet says so."""
+        results = []
+        for file in self.files:
+            for case in file.cases:
+                waiting = Outcome(Status.SKIPPED, "this has not run yet")
+                results.append(self.done.get((file.name, case.id)) or self._result(case, waiting, 0.0, None))
+        return Verdict(self.bench.assignment.key, tuple(results), self.notes)
+
+    def _in_order(self) -> Iterator[Case]:
+        for hidden in (False, True):
+            for file in self.files:
+                yield from (case for case in file.cases if case.hidden is hidden)
+
+    def _import_problem(self) -> Outcome | None:
+        """Import once before any case: a module that does not import fails everything for one reason, said once."""
+        for attempt in (1, 2):
+            try:
+                observation = self.bench.observe(self.composition)
+                try:
+                    observation.ask({"do": "import"}, self.bench.limits.import_seconds)
+                    return None
+                finally:
+                    ending = observation.close()
+            except StudentError as error:
+                return Outcome(Status.ERROR, "importing your module " + _raised(error, self._source_line))
+            except ObserverTimeout:
+                seconds = self.bench.limits.import_seconds
+                return Outcome(Status.TIMED_OUT, f"importing your module did not end within {seconds:g} s")
+            except ObserverLost as error:
+                return Outcome(Status.CRASHED, f"importing your module ended the process: {_death(error, ending)}")
+            except GraderError:
+                if attempt == 2:
+                    raise
+                self.bench.restart()
+        return None
+
+    def _judge_case(self, case: Case) -> CaseResult:
+        if time.monotonic() >= self.deadline:
+            seconds = self.bench.limits.submission_seconds
+            late = Outcome(Status.SKIPPED, f"not run: the {seconds:g} s for the whole submission were used up before it")
+            return self._result(case, late, 0.0, None)
+        result = self._try_case(case)
+        if result.status is Status.GRADER_ERROR and not self.bench.alive:
+            # The fork server was killed: that says nothing about the submission, so the case is judged again, once.
+            self.bench.restart()
+            result = self._try_case(case)
+        return result
+
+    def _try_case(self, case: Case) -> CaseResult:
+        observations = []
+
+        def start(composition: Callable[[], Composition], role: str) -> Callable[[], Any]:
+            def observe() -> Any:
+                observations.append(self.bench.observe(composition(), role))
+                return observations[-1]
+
+            return observe
+
+        limits = self.bench.limits
+        times = (limits.import_seconds, min(limits.case_seconds, max(0.1, self.deadline - time.monotonic())))
+        environment = {
+            "student": Handle("student", start(lambda: self.composition, "student"), *times),
+            "reference": ReferenceHandle("reference", start(lambda: self.bench.reference, "reference"), *times),
+            "rng": np.random.default_rng(case_seed(self.seed, self.digest, case)),
+        }
+        started = time.monotonic()
+        lost: ObserverLost | None = None
+        ending: Ending | None = None
+        try:
+            with recording_calls() as calls:
+                try:
+                    outcome = self._ask(case, environment, calls)
+                except ObserverLost as error:
+                    lost = error
+        except GraderError as error:
+            outcome = Outcome(Status.GRADER_ERROR, str(error))
+        for observation in observations:
+            try:
+                closed = observation.close()
+            except GraderError as error:
+                outcome, lost = Outcome(Status.GRADER_ERROR, str(error)), None
+            else:
+                ending = ending or closed
+        if lost is not None:
+            outcome = Outcome(Status.CRASHED, _with_call(calls, f"the process ended: {_death(lost, ending)}"))
+        return self._result(case, outcome, time.monotonic() - started, ending)
+
+    def _ask(self, case: Case, environment: dict[str, Any], calls: list[Call]) -> Outcome:
+        """Run the case's function. What escapes it decides the status; only what is ours becomes a grader error."""
+        try:
+            case.function(**{name: environment[name] for name in case.parameters})
+        except Mismatch as error:
+            return Outcome(Status.FAILED, str(error))
+        except StudentError as error:
+            text = _with_call(calls, "your code " + _raised(error, self._source_line))
+            return Outcome(Status.ERROR, text, unwritten="NotImplementedError" in error.kinds)
+        except ObserverTimeout:
+            seconds = self.bench.limits.case_seconds
+            return Outcome(Status.TIMED_OUT, _with_call(calls, f"no answer within {seconds:g} s"))
+        except (ObserverLost, GraderError):
+            raise
+        except Exception as error:
+            return Outcome(Status.GRADER_ERROR, f"the test itself raised {type(error).__name__}: {error}")
+        return Outcome(Status.PASSED)
+
+    def _result(self, case: Case, outcome: Outcome, seconds: float, ending: Ending | None) -> CaseResult:
+        printed = ending.printed if ending else ""
+        return CaseResult(
+            file=case.file,
+            id=case.id,
+            number=self.numbers[case.file, case.id],
+            title=case.title,
+            hidden=case.hidden,
+            points=case.points,
+            status=outcome.status,
+            message=_message(case, outcome, printed),
+            detail=outcome.text[:DETAIL],
+            seed=case_seed(self.seed, self.digest, case),
+            unwritten=outcome.unwritten,
+            printed=printed[:PRINTED],
+            seconds=seconds,
+            cpu_seconds=ending.cpu_seconds if ending else 0.0,
+            memory_kb=ending.memory_kb if ending else 0,
+        )
+
+    def _source_line(self, where: str) -> str:
+        """The line of source that `where` (`tinytorch/core/tensor.py:12 in f`) names, if it lies in the composition."""
+        path, _, rest = where.partition(":")
+        number = rest.split(" ", 1)[0]
+        file = self.composition.path / path
+        if not number.isdigit() or ".." in Path(path).parts or not file.is_file():
+            return ""
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        return lines[int(number) - 1].strip()[:200] if 0 < int(number) <= len(lines) else ""
+
+
+def _message(case: Case, outcome: Outcome, printed: str) -> str:
+    """What the student reads. A hidden case gives away its title and its hint, nothing of its data."""
+    if outcome.status is Status.PASSED:
+        return case.success_message or ""
+    if outcome.status is Status.GRADER_ERROR:
+        return "The grader failed here, not your program. A person has been asked to look; you lose nothing by it."
+    if outcome.status is Status.SKIPPED:
+        return outcome.text
+    parts = [case.failure_message] if case.failure_message else []
+    if not case.hidden:
+        parts.insert(0, outcome.text)
+        if printed.strip():
+            parts.append(f"your program printed:\n{_printable(printed[:PRINTED])}")
+    elif outcome.unwritten:
+        parts = ["a function that this needs is not written yet"]
+    elif outcome.status is not Status.FAILED:
+        parts.insert(0, {Status.ERROR: "your code raised an exception", Status.TIMED_OUT: "your code took too long"}.get(
+            outcome.status, "your code ended the process"))
+    return "\n".join(parts)
+
+
+def _raised(error: StudentError, source_line: Callable[[str], str]) -> str:
+    text = f"raised {error.kinds[0]}: {_printable(error.text)[:500]}"
+    if error.where:
+        text += f"\nat:       {_printable(error.where)}"
+        if line := source_line(error.where):
+            text += f"\n          {_printable(line)}"
+    return text
+
+
+def _with_call(calls: list[Call], text: str) -> str:
+    return f"asked:    {calls[-1].text}\ncame:     {text}" if calls else text
+
+
+def _death(error: ObserverLost, ending: Ending | None) -> str:
+    if ending and ending.signal in ("SIGXCPU",):
+        return "it used more CPU time than a case may"
+    if ending and ending.signal and ending.signal != "SIGKILL":
+        return f"it was ended by {ending.signal}"
+    if "not readable" in str(error):
+        return str(error)
+    return "it stopped without an answer (os._exit, a crash, or too much memory)"
+
+
+def _printable(text: str) -> str:
+    """No control characters but line ends: printed text must not colour, move or hide anything where it is shown."""
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
+
+

@@ -1,0 +1,218 @@
+"""The gate of one assignment: every claim that the course makes about its tests, tried.
+
+1. the reference scores everything, under ten seeds       2. the untouched stub scores 0 on every case
+3. every misconception loses points in the cases it names, the same ones under different seeds
+4. automatic mutants are caught: how many, and which survive
+5. the released files are in step with the solution       6. the lab runs from top to bottom
+The kill matrix (what fails which cases) is kept in the solution's kills.json: `explain` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder import build, explain, record
+from autograder.course import Assignment, Course
+from autograder.errors import GraderError, UserError
+from autograder.grade import Grader
+from autograder.judge.cases import Status, Verdict
+from autograder.validate.labs import run_lab
+from autograder.validate.mutants import Mutant, mutants, sample
+from autograder.validate.trials import Trials
+
+SEEDS = 10
+MISCONCEPTION_SEEDS = 2
+MINIMUM_CASES = 20
+MINIMUM_MISCONCEPTIONS = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to try. `mutants` is how many of them (None: all); `full` judges each mutant on every case."""
+
+    mutants: int | None = 25
+    full: bool = False
+    labs: bool = True
+    write: bool = False
+    executed: Path | None = None
+
+
+@dataclass
+class Report:
+    """What was found about one assignment. An empty `problems` is a pass."""
+
+    assignment: str
+    cases: int = 0
+    public: int = 0
+    misconceptions: int = 0
+    mutants: int = 0
+    caught: int = 0
+    survivors: list[str] = field(default_factory=list)
+    idle: list[str] = field(default_factory=list)
+    alike: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def validate(course: Course, assignment: Assignment, plan: Plan, slot: int = 0, say: Callable[[str], None] = lambda text: None) -> Report:
+    """Run the whole gate for one assignment. `say` hears what is being done."""
+    started = time.monotonic()
+    report = Report(assignment.key)
+    try:
+        _Gate(course, assignment, plan, report, say).run(slot)
+    except (GraderError, UserError) as error:
+        report.problems.append(str(error))
+    report.seconds = time.monotonic() - started
+    return report
+
+
+class _Gate:
+    def __init__(self, course: Course, assignment: Assignment, plan: Plan, report: Report, say: Callable[[str], None]):
+        self.course, self.assignment, self.plan = course, assignment, plan
+        self.report, self.say = report, say
+        self.problem = report.problems.append
+        self.folder = course.solution(assignment.key)
+
+    def run(self, slot: int) -> None:
+        self._files()
+        self.say("stubs")
+        for difference in build.check(self.course, [self.assignment.key]):
+            self.problem(f"not in step with the solution: {difference}")
+        with Grader(self.course, self.assignment, slot) as grader:
+            trials = Trials(self.course, grader)
+            self._shape(grader)
+            self._reference(trials)
+            self._stub(grader)
+            vectors = self._misconceptions(trials, grader)
+            matrix = self._mutants(trials)
+        self._kill_matrix(grader, vectors, matrix)
+        if self.plan.labs:
+            self.say("lab")
+            if trouble := run_lab(self.course, self.assignment, self.plan.executed):
+                self.problem(trouble)
+
+    def _files(self) -> None:
+        for name in ("README.md", "lab.py", "reflection.md", "rubric.md", "misconceptions.yaml", "tests/probes.py"):
+            if not (self.folder / name).is_file():
+                self.problem(f"{name} is missing")
+
+    def _shape(self, grader: Grader) -> None:
+        cases = [case for file in grader.files for case in file.cases]
+        self.report.cases, self.report.public = len(cases), sum(not case.hidden for case in cases)
+        if self.course.strict and len(cases) < MINIMUM_CASES:
+            self.problem(f"{len(cases)} cases; at least {MINIMUM_CASES} are asked for")
+        if self.course.strict and len(grader.misconceptions) < MINIMUM_MISCONCEPTIONS:
+            self.problem(f"{len(grader.misconceptions)} misconceptions; at least {MINIMUM_MISCONCEPTIONS} are asked for")
+
+    def _reference(self, trials: Trials) -> None:
+        self.say(f"reference under {SEEDS} seeds")
+        for seed in range(SEEDS):
+            verdict = trials.judge({}, seed)
+            for case in verdict.cases:
+                if case.status is not Status.PASSED:
+                    self.problem(f"the reference fails '{case.title}' with seed {seed} ({case.status.value}): {_one_line(case.detail)}")
+
+    def _stub(self, grader: Grader) -> None:
+        self.say("stub")
+        graded = grader.grade(self.course.stub(self.assignment.key))
+        if graded.grade.rejected:
+            self.problem(f"the stub is rejected: {_one_line(graded.grade.rejected)}")
+        for case in graded.grade.verdict.cases:
+            if case.earned:
+                self.problem(f"the untouched stub earns {case.earned:g} points in '{case.title}'")
+            if case.status is Status.GRADER_ERROR:
+                self.problem(f"the stub makes the test of '{case.title}' itself fail: {_one_line(case.detail)}")
+            if case.status is Status.SKIPPED:
+                self.problem(f"the stub cannot be judged on '{case.title}': {_one_line(case.message)}")
+
+    def _misconceptions(self, trials: Trials, grader: Grader) -> dict[str, frozenset[str]]:
+        vectors: dict[str, frozenset[str]] = {}
+        titles = {case.title for file in grader.files for case in file.cases}
+        self.report.misconceptions = len(grader.misconceptions)
+        for misconception in grader.misconceptions:
+            self.say(f"misconception {misconception.id}")
+            if unknown := [title for title in misconception.loses if title not in titles]:
+                self.problem(f"misconception {misconception.id} names cases that do not exist: {', '.join(unknown)}")
+            changed = trials.misconception(misconception)
+            verdicts = [trials.judge(changed, seed) for seed in range(MISCONCEPTION_SEEDS)]
+            vectors[misconception.id] = verdicts[0].failing
+            self._check_misconception(misconception, verdicts)
+            self._check_reading(misconception)
+        return vectors
+
+    def _check_misconception(self, misconception: explain.Misconception, verdicts: list[Verdict]) -> None:
+        failing = {case.title for case in verdicts[0].cases if case.status is not Status.PASSED}
+        if missed := [title for title in misconception.loses if title not in failing]:
+            self.problem(f"misconception {misconception.id} does not fail {', '.join(map(repr, missed))}; it fails {sorted(failing)}")
+        if len({verdict.failing for verdict in verdicts}) > 1:
+            differs = verdicts[0].failing ^ verdicts[1].failing
+            self.problem(f"misconception {misconception.id} fails {', '.join(sorted(differs))} under one seed and not under another")
+        for case in verdicts[0].cases:
+            if case.status is Status.GRADER_ERROR:
+                self.problem(f"misconception {misconception.id} makes the test of '{case.title}' itself fail: {_one_line(case.detail)}")
+
+    def _check_reading(self, misconception: explain.Misconception) -> None:
+        """The place to read that a hint names has to exist."""
+        name, _, anchor = misconception.read.partition("#")
+        file = self.folder / name
+        anchors = {_anchor(line) for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")} if file.is_file() else set()
+        if anchor not in anchors:
+            self.problem(f"misconception {misconception.id} sends to {misconception.read}, which does not exist")
+
+    def _mutants(self, trials: Trials) -> dict[str, Verdict]:
+        found: tuple[Mutant, ...] = ()
+        for path in self.assignment.writes:
+            found += mutants(path, trials.sources[path])
+        if self.plan.mutants is not None:
+            found = sample(found, self.plan.mutants)
+        verdicts: dict[str, Verdict] = {}
+        for number, mutant in enumerate(found, 1):
+            self.say(f"mutant {number} of {len(found)}")
+            verdict = trials.judge({mutant.file: mutant.source}, stop_at_failure=not self.plan.full)
+            if any(c.status not in (Status.PASSED, Status.SKIPPED) for c in verdict.cases) or verdict.notes:
+                self.report.caught += 1
+            else:
+                self.report.survivors.append(mutant.name)
+            verdicts[mutant.name] = verdict
+        self.report.mutants = len(found)
+        return verdicts
+
+    def _kill_matrix(self, grader: Grader, vectors: dict[str, frozenset[str]], verdicts: dict[str, Verdict]) -> None:
+        """Compare the matrix with kills.json, or write it; find cases that nothing fails."""
+        keys = [f"{case.file}.{case.id}" for file in grader.files for case in file.cases]
+        same = Counter(vectors.values())
+        self.report.alike = sorted(name for name, vector in vectors.items() if same[vector] > 1)
+        matrix: dict[str, Any] = {
+            "cases": keys,
+            "misconceptions": {name: sorted(vector) for name, vector in sorted(vectors.items())},
+        }
+        file = self.folder / explain.KILLS
+        stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        if self.plan.full:
+            matrix["mutants"] = {
+                name: "".join("1" if key in verdict.failing else "0" for key in keys) for name, verdict in verdicts.items()
+            }
+            columns = [*matrix["mutants"].values(), *("".join("1" if k in v else "0" for k in keys) for v in vectors.values())]
+            self.report.idle = [key for i, key in enumerate(keys) if not any(column[i] == "1" for column in columns)]
+        elif "mutants" in stored:
+            matrix["mutants"] = stored["mutants"]
+        if self.plan.write:
+            record.write_json(file, matrix)
+        elif any(stored.get(part) != matrix[part] for part in ("cases", "misconceptions")):
+            self.problem(f"{explain.KILLS} is not in step with the tests; run: tito validate {self.assignment.short} --write")
+
+
+def _anchor(heading: str) -> str:
+    """The anchor that a Markdown heading gets: lower case, spaces to dashes, punctuation dropped."""
+    text = heading.lstrip("#").strip().lower().replace(" ", "-")
+    return "".join(c for c in text if c.isalnum() or c in "-_")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]

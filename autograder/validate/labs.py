@@ -1,0 +1,52 @@
+"""Executing a lab from top to bottom on the reference, as a student would in Jupyter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from autograder.build import make_lab
+from autograder.course import Assignment, Course
+
+LAB_SECONDS = 180
+
+
+def run_lab(course: Course, assignment: Assignment, keep: Path | None = None) -> str:
+    """Execute the assignment's lab on the reference; returns what went wrong, or nothing.
+
+    Args:
+        keep: where to write the executed notebook.
+    """
+    import nbformat
+    from jupyter_client import AsyncKernelManager
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    solution = course.solution(assignment.key)
+    with tempfile.TemporaryDirectory(prefix="tito-lab-") as scratch:
+        folder = Path(scratch) / assignment.key
+        folder.mkdir()
+        for name in ("tinytorch", "tests"):
+            shutil.copytree(solution / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        source = (solution / "lab.py").read_text(encoding="utf-8")
+        notebook = nbformat.reads(make_lab(source, assignment.key, "lab.py"), as_version=4)
+        client = NotebookClient(
+            notebook,
+            timeout=LAB_SECONDS,
+            km=AsyncKernelManager(kernel_name="python3", transport="ipc", connection_file=str(Path(scratch) / "kernel.json")),
+            resources={"metadata": {"path": str(folder)}},
+        )
+        environment = {**os.environ, "TITO_COURSE": str(course.root), "OPENBLAS_NUM_THREADS": "1"}
+        try:
+            client.execute(env=environment)
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            return f"lab.py: {str(error).strip()[-1500:]}"
+        finally:
+            if keep is not None:
+                keep.parent.mkdir(parents=True, exist_ok=True)
+                nbformat.write(notebook, keep)
+    if not any("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])):
+        return "lab.py: no figure was drawn; every lab ends in a figure worth looking at"
+    return ""
