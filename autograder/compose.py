@@ -13,7 +13,6 @@ import json
 import marshal
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -110,6 +109,7 @@ def compose(
     *,
     linked: bool = False,
     bytecode: Mapping[str, bytes] | None = None,
+    data: Iterable[str] = (),
 ) -> Composition:
     """Write the composition of the frame and `layers` into the new folder `into`.
 
@@ -120,6 +120,7 @@ def compose(
             the copy is sealed: no file in it can be written, and byte code lies beside the sources.
         bytecode: marshalled code of student files (path -> bytes), compiled in a sandbox. Code of the course's own
             files is compiled here; a student's source never is.
+        data: names of embedded data sets to lay beside the package; a linked composition has them all.
 
     Raises:
         UserError: a folder that is not empty. GraderError: layers that break the rules of composition.
@@ -145,6 +146,7 @@ def compose(
         digest.update(_sha256(source).encode())
         writer(path, source, target, layer)
     _write_placeholders(course, files, into)
+    _lay_out_data(course, into, tuple(data), linked)
     (into / MANIFEST).write_text(_manifest(course, layers, files), encoding="utf-8")
     if not linked:
         _seal(into)
@@ -195,6 +197,33 @@ def _write_placeholders(course: Course, files: Mapping[str, object], into: Path)
             target = into / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(PLACEHOLDER.format(key=key), encoding="utf-8")
+
+
+def _lay_out_data(course: Course, into: Path, names: tuple[str, ...], linked: bool) -> None:
+    """The registry of data sets, and those that are asked for, at `datasets/` beside the package."""
+    registry = course.datasets / "registry.json"
+    if not registry.is_file():
+        if names:
+            raise GraderError(f"{registry} is missing, but {', '.join(names)} should lie beside the framework")
+        return
+    place = into / "datasets"
+    place.mkdir()
+    wanted = [p.name for p in sorted(course.datasets.iterdir()) if p.is_dir()] if linked else names
+    _copy_or_link(registry, place / registry.name, linked)
+    for name in wanted:
+        folder = course.datasets / name
+        if not folder.is_dir():
+            raise GraderError(f"no data set is embedded at {folder}; correct `data` in course.yaml")
+        for file in sorted(p for p in folder.iterdir() if p.is_file() and p.suffix == ".gz"):
+            (place / name).mkdir(exist_ok=True)
+            _copy_or_link(file, place / name / file.name, linked)
+
+
+def _copy_or_link(source: Path, target: Path, linked: bool) -> None:
+    if linked:
+        _link("", source, target, None)
+    else:
+        shutil.copyfile(source, target)
 
 
 def _manifest(course: Course, layers: tuple[Layer, ...], files: Mapping[str, tuple[Path, Layer | None]]) -> str:
@@ -263,7 +292,3 @@ def _seal(into: Path) -> None:
         for name in names:
             os.chmod(os.path.join(folder, name), 0o444)
         os.chmod(folder, 0o555)
-
-
-def python_version() -> str:
-    return ".".join(map(str, sys.version_info[:3]))

@@ -71,6 +71,7 @@ class Assignment(Model):
     due: datetime
     limits: dict[str, float] = Field(default_factory=dict)
     imports: tuple[str, ...] = Field(default=(), description="modules allowed in this assignment only")
+    data: tuple[str, ...] = Field(default=(), description="embedded data sets that lie beside the framework when it is graded")
 
     @property
     def short(self) -> str:
@@ -107,6 +108,8 @@ class Milestone(Model):
     question: str
     requires: tuple[str, ...] = Field(min_length=1)
     must_reach: str
+    limits: dict[str, float] = Field(default_factory=dict)
+    data: tuple[str, ...] = ()
 
 
 class Course(Model):
@@ -155,9 +158,10 @@ class Course(Model):
             for needed in m.requires:
                 if needed not in known:
                     raise ValueError(f"milestone {m.key} requires {needed}, which is not an assignment")
+            self._check_limits(m)
         return self
 
-    def _check_limits(self, a: Assignment) -> None:
+    def _check_limits(self, a: Assignment | Milestone) -> None:
         for name in a.limits:
             if name not in Limits.model_fields:
                 raise ValueError(f"{a.key}: limits has no '{name}'; known are {', '.join(Limits.model_fields)}")
@@ -168,6 +172,10 @@ class Course(Model):
     @property
     def frame(self) -> Path:
         return self.root / "tinytorch_ref" / "tinytorch"
+
+    @property
+    def datasets(self) -> Path:
+        return self.root / "datasets"
 
     def solution(self, key: str) -> Path:
         return self.root / "solutions" / key
@@ -213,8 +221,8 @@ class Course(Model):
         """The assignments whose solution exists; the others are declared but not written yet."""
         return tuple(a for a in self.assignments if self.solution(a.key).is_dir())
 
-    def limits_of(self, assignment: Assignment) -> Limits:
-        """The course's limits with the assignment's own changes."""
+    def limits_of(self, assignment: Assignment | Milestone) -> Limits:
+        """The course's limits with the assignment's (or milestone's) own changes."""
         return Limits.model_validate({**self.limits.model_dump(), **assignment.limits})
 
     def due(self, assignment: Assignment) -> datetime:

@@ -21,7 +21,8 @@ COMMANDS = {
     "validate": "autograder.cli.validate",
     "gradescope": "autograder.cli.gradescope",
     "image": "autograder.cli.image",
-    "doctor": "autograder.cli.doctor",
+    "bench": "autograder.cli.bench",
+    "data": "autograder.cli.data",
 }
 
 

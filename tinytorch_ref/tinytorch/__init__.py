@@ -18,3 +18,7 @@ from tinytorch.random import manual_seed as manual_seed
 
 __version__ = "0.1.0"
 __getattr__, __dir__ = _facade(__name__)
+
+if "tinytorch/core/autograd.py" in composition()["files"]:
+    # Rules have to be registered before the first op runs, or that op would not be recorded.
+    import tinytorch.core.autograd as _autograd  # noqa: F401

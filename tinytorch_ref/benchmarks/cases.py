@@ -1,0 +1,258 @@
+"""What is compared: each case builds the same work on our side and on PyTorch's.
+
+A builder imports its framework, makes the model and the data from fixed seeds and returns one step as a function of no
+arguments. `items` is how much one call does (images, tokens, 1 for an operation), so that a rate can be shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One side of a case, ready to run."""
+
+    step: Callable[[], object]
+    items: int = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """A comparison. `goal` and `best_goal` are the ratios that the course aims at (see the issue's table), if any."""
+
+    title: str
+    ours: Callable[[], Prepared]
+    torch: Callable[[bool], Prepared]
+    has_best: bool = False
+    goal: float | None = None
+    best_goal: float | None = None
+
+    def build(self, side: str, threads: int) -> Prepared:
+        if side == "ours":
+            from tinytorch.denormals import flush_denormals
+
+            flush_denormals()
+            return self.ours()
+        import torch
+
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(True)
+        return self.torch(side == "torch-best")
+
+
+def _draw(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def _labels(n: int, classes: int = 10) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, classes, size=n)
+
+
+# ---- dispatch -------------------------------------------------------------------------------------------------------
+
+
+def _dispatch(recorded: bool) -> Case:
+    repeat = 1000
+
+    def ours() -> Prepared:
+        from tinytorch import Tensor
+
+        a, b = (Tensor(_draw(4, seed=s), requires_grad=recorded) for s in (0, 1))
+
+        def step() -> None:
+            for _ in range(repeat):
+                a + b
+
+        return Prepared(step, repeat)
+
+    def theirs(best: bool) -> Prepared:
+        import torch
+
+        a, b = (torch.tensor(_draw(4, seed=s), requires_grad=recorded) for s in (0, 1))
+
+        def step() -> None:
+            for _ in range(repeat):
+                a + b
+
+        return Prepared(step, repeat)
+
+    words = "recorded" if recorded else "not recorded"
+    return Case(f"a + b of 4 elements, {words}", ours, theirs, goal=3.0 if recorded else None)
+
+
+def _chain() -> Case:
+    """Forward and backward of a chain of small ops: the whole cost of recording, with the walk back."""
+
+    def ours() -> Prepared:
+        from tinytorch import Tensor
+
+        x, w = Tensor(_draw(8, 8), requires_grad=True), Tensor(_draw(8, 8, seed=1), requires_grad=True)
+
+        def step() -> None:
+            y = x
+            for _ in range(20):
+                y = (y @ w) * 0.1 + x
+            y.sum().backward()
+            x.grad = w.grad = None
+
+        return Prepared(step)
+
+    def theirs(best: bool) -> Prepared:
+        import torch
+
+        x = torch.tensor(_draw(8, 8), requires_grad=True)
+        w = torch.tensor(_draw(8, 8, seed=1), requires_grad=True)
+
+        def step() -> None:
+            y = x
+            for _ in range(20):
+                y = (y @ w) * 0.1 + x
+            y.sum().backward()
+            x.grad = w.grad = None
+
+        return Prepared(step)
+
+    return Case("chain of 60 ops on 8x8, forward and backward", ours, theirs)
+
+
+# ---- multi-layer perceptrons ----------------------------------------------------------------------------------------
+
+
+def _mlp(sizes: tuple[int, ...], batch: int, goal: float | None, best_goal: float | None) -> Case:
+    """One training step: forward, cross entropy, backward, Adam."""
+    x, y = _draw(batch, sizes[0]), _labels(batch)
+
+    def ours() -> Prepared:
+        import tinytorch as tt
+        from tinytorch import nn, optim
+
+        tt.manual_seed(0)
+        layers: list[object] = []
+        for n, m in zip(sizes, sizes[1:], strict=False):
+            layers += [nn.Linear(n, m), nn.ReLU()]
+        model = nn.Sequential(*layers[:-1])
+        loss_fn, optimizer = nn.CrossEntropyLoss(), optim.Adam(model.parameters(), lr=1e-3)
+        inputs = tt.Tensor(x)
+
+        def step() -> None:
+            loss = loss_fn(model(inputs), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+        return Prepared(step, batch)
+
+    def theirs(best: bool) -> Prepared:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+        layers: list[nn.Module] = []
+        for n, m in zip(sizes, sizes[1:], strict=False):
+            layers += [nn.Linear(n, m), nn.ReLU()]
+        model = nn.Sequential(*layers[:-1])
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **({"fused": True} if best else {}))
+        loss_fn = nn.CrossEntropyLoss()
+        inputs, labels = torch.tensor(x), torch.tensor(y)
+
+        def step() -> None:
+            loss = loss_fn(model(inputs), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+        return Prepared(step, batch)
+
+    shape = "-".join(map(str, sizes))
+    return Case(f"MLP {shape}, batch {batch}, Adam step", ours, theirs, True, goal, best_goal)
+
+
+def _optimizer() -> Case:
+    """Adam on 10 million parameters in 20 tensors, gradients given."""
+    shapes = [(500, 1000)] * 20
+
+    def ours() -> Prepared:
+        from tinytorch import Tensor, optim
+
+        parameters = [Tensor(_draw(*s, seed=i), requires_grad=True) for i, s in enumerate(shapes)]
+        for i, p in enumerate(parameters):
+            p.grad = _draw(*p.shape, seed=100 + i)
+        return Prepared(optim.Adam(parameters, lr=1e-3).step, sum(p.size for p in parameters))
+
+    def theirs(best: bool) -> Prepared:
+        import torch
+
+        parameters = [torch.tensor(_draw(*s, seed=i), requires_grad=True) for i, s in enumerate(shapes)]
+        for i, p in enumerate(parameters):
+            p.grad = torch.tensor(_draw(*p.shape, seed=100 + i))
+        optimizer = torch.optim.Adam(parameters, lr=1e-3, **({"fused": True} if best else {}))
+        return Prepared(optimizer.step, sum(p.numel() for p in parameters))
+
+    return Case("Adam step on 10 M parameters", ours, theirs, True)
+
+
+def _loader() -> Case:
+    """One pass over 20,000 shuffled images of 784 numbers in batches of 64."""
+    x, y = _draw(20_000, 784), _labels(20_000)
+
+    def ours() -> Prepared:
+        from tinytorch.data import DataLoader, TensorDataset
+
+        loader = DataLoader(TensorDataset(x, y), batch_size=64, shuffle=True, seed=0)
+
+        def step() -> None:
+            for _ in loader:
+                pass
+
+        return Prepared(step, len(x))
+
+    def theirs(best: bool) -> Prepared:
+        import torch
+        from torch.utils.data import DataLoader, TensorDataset
+
+        loader = DataLoader(TensorDataset(torch.tensor(x), torch.tensor(y)), batch_size=64, shuffle=True)
+
+        def step() -> None:
+            for _ in loader:
+                pass
+
+        return Prepared(step, len(x))
+
+    return Case("loader: 20,000 images, batch 64, shuffled", ours, theirs)
+
+
+def _matmul() -> Case:
+    """Not a contest: the matrix-product peak of this machine on each side, to read the shares of it against."""
+    n = 1024
+
+    def ours() -> Prepared:
+        a, b = _draw(n, n), _draw(n, n, seed=1)
+        out = np.empty((n, n), np.float32)
+        return Prepared(lambda: np.matmul(a, b, out=out), 2 * n**3)
+
+    def theirs(best: bool) -> Prepared:
+        import torch
+
+        a, b = torch.tensor(_draw(n, n)), torch.tensor(_draw(n, n, seed=1))
+        out = torch.empty(n, n)
+        return Prepared(lambda: torch.matmul(a, b, out=out), 2 * n**3)
+
+    return Case("matrix product 1024, NumPy's and PyTorch's BLAS", ours, theirs)
+
+
+CASES: dict[str, Case] = {
+    "peak": _matmul(),
+    "dispatch": _dispatch(True),
+    "dispatch-free": _dispatch(False),
+    "chain": _chain(),
+    "mlp-64": _mlp((784, 128, 10), 64, 2.0, 1.5),
+    "mlp-128": _mlp((784, 128, 10), 128, 1.9, 1.5),
+    "mlp-deep-64": _mlp((784, 256, 128, 10), 64, None, None),
+    "mlp-deep-128": _mlp((784, 256, 128, 10), 128, 1.7, 1.0),
+    "adam": _optimizer(),
+    "loader": _loader(),
+}

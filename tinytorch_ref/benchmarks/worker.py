@@ -1,0 +1,61 @@
+"""One side of a comparison: builds a case and runs blocks of it when told to.
+
+    python worker.py ours|torch|torch-best CASE THREADS
+
+The folder of this file and, for our side, the composition are on PYTHONPATH. Lines in: {"seconds": s}. Lines out: one a
+block, {"calls": n, "seconds": s, "spin": [before, after]}, after a first one that says how the case was set up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+
+
+def spin() -> float:
+    """Seconds that a fixed loop takes: long when the core is shared, whatever the clock of the block says."""
+    start = time.perf_counter()
+    total = 0
+    for i in range(20_000):
+        total += i
+    return time.perf_counter() - start
+
+
+def run_block(step, seconds: float) -> dict[str, object]:
+    before = spin()
+    start = time.perf_counter()
+    end = start + seconds
+    calls = 0
+    now = start
+    while now < end:
+        step()
+        calls += 1
+        now = time.perf_counter()
+    return {"calls": calls, "seconds": now - start, "spin": [before, spin()]}
+
+
+def main() -> None:
+    side, case, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    import cases
+
+    prepared = cases.CASES[case].build(side, threads)
+    out = sys.stdout
+    sys.stdout = sys.stderr
+    for _ in range(3):
+        prepared.step()
+    out.write(json.dumps({"ready": case, "per_call": prepared.items}) + "\n")
+    out.flush()
+    for line in sys.stdin:
+        answer = run_block(prepared.step, json.loads(line)["seconds"])
+        answer["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        out.write(json.dumps(answer) + "\n")
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()
