@@ -1,7 +1,7 @@
 """The gate of one assignment: every claim that the course makes about its tests, tried.
 
 1. the reference scores everything, under ten seeds       2. the untouched stub scores 0 on every case
-3. every misconception loses points in the cases it names, the same ones under different seeds
+3. every misconception loses points in the cases it names (under --write and --full: the same ones under two seeds)
 4. automatic mutants are caught: how many, and which survive
 5. the released files are in step with the solution       6. the lab runs from top to bottom
 The kill matrix (what fails which cases) is kept in the solution's kills.json: `explain` reads it.
@@ -27,7 +27,7 @@ from autograder.validate.mutants import Mutant, mutants, sample
 from autograder.validate.trials import Trials
 
 SEEDS = 10
-MISCONCEPTION_SEEDS = 2
+SEEDS_A_MISCONCEPTION = 2
 MINIMUM_CASES = 20
 MINIMUM_MISCONCEPTIONS = 8
 
@@ -133,17 +133,26 @@ class _Gate:
 
     def _misconceptions(self, trials: Trials, grader: Grader) -> dict[str, frozenset[str]]:
         vectors: dict[str, frozenset[str]] = {}
+        verdicts_of: dict[str, list[Verdict]] = {}
         titles = {case.title for file in grader.files for case in file.cases}
         self.report.misconceptions = len(grader.misconceptions)
+        # Whether a vector is the same under another seed is asked when it is recorded, not every time it is compared.
+        seeds = SEEDS_A_MISCONCEPTION if self.plan.write or self.plan.full else 1
         for misconception in grader.misconceptions:
             self.say(f"misconception {misconception.id}")
             if unknown := [title for title in misconception.loses if title not in titles]:
                 self.problem(f"misconception {misconception.id} names cases that do not exist: {', '.join(unknown)}")
             changed = trials.misconception(misconception)
-            verdicts = [trials.judge(changed, seed) for seed in range(MISCONCEPTION_SEEDS)]
+            verdicts = [trials.judge(changed, seed) for seed in range(seeds)]
             vectors[misconception.id] = verdicts[0].failing
+            verdicts_of[misconception.id] = verdicts
             self._check_misconception(misconception, verdicts)
             self._check_reading(misconception)
+        for name, verdicts in verdicts_of.items():
+            for verdict in verdicts:
+                named = [match.misconception.id for match in explain.explain(verdict, grader.misconceptions, vectors)]
+                if name not in named:
+                    self.problem(f"a submission with misconception {name} is not told so; it is told {named or 'nothing'}")
         return vectors
 
     def _check_misconception(self, misconception: explain.Misconception, verdicts: list[Verdict]) -> None:

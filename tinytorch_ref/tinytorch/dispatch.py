@@ -31,6 +31,12 @@ class TensorBase:
     # NumPy hands `ndarray + tensor` over to the tensor's reflected operator instead of looping over elements.
     __array_ufunc__ = None
 
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Compute the gradients of this tensor with respect to every leaf it was made of (assignment 5)."""
+        from tinytorch.core.autograd import backward
+
+        backward(self, gradient, retain_graph)
+
 
 class Node:
     """One recorded application of an op: what `backward` walks and a vector-Jacobian product reads.
