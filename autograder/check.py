@@ -28,6 +28,7 @@ from autograder.workspace import forget_framework
 
 # A slow machine is never failed by a clock: at home a case may take this many times what it may take in grading.
 PATIENCE = 12
+START_SECONDS = 120.0  # for a worker to be ready: importing Otter from a cold disk takes its time
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def check(
         UserError: no such question, no tests, nothing to check.
     """
     tests = tests_folder(course, assignment, workspace)
+    compose.student_layer(course, assignment.key, workspace)
     findings = _lint(course, assignment, workspace)
     if any(f.fatal for f in findings):
         return Checked(assignment.key, findings, ())
@@ -68,22 +70,31 @@ def check(
     done: dict[str, CaseResult] = {}
     notes: list[str] = []
     while True:
-        worker = _Worker(course, assignment, workspace, tests, question, skip=sorted(done))
-        for event in worker.events(seconds):
-            if "result" in event:
-                result = _case(event["result"])
-                done[result.key] = result
-                finished(result)
-            elif "note" in event:
-                notes.append(event["note"])
-            elif "problem" in event:
-                raise UserError(event["problem"])
+        with tempfile.TemporaryDirectory(prefix="tito-check-") as scratch:
+            worker = _Worker(course, assignment, workspace, tests, question, sorted(done), scratch)
+            try:
+                for result in _results(worker, seconds, notes):
+                    done[result.key] = result
+                    finished(result)
+            finally:
+                worker.close()
         if worker.stuck is None:
             break
-        done[worker.stuck.key] = worker.stuck
-        finished(worker.stuck)
     order = sorted(done.values(), key=lambda case: [int(n) for n in case.number.split(".")])
     return Checked(assignment.key, findings, tuple(order), tuple(dict.fromkeys(notes)))
+
+
+def _results(worker: _Worker, seconds: float, notes: list[str]) -> Iterator[CaseResult]:
+    """The cases as they end, the one that stopped the worker last; its remarks are added to `notes`."""
+    for event in worker.events(seconds):
+        if "result" in event:
+            yield _case(event["result"])
+        elif "note" in event:
+            notes.append(event["note"])
+        elif "problem" in event:
+            raise UserError(event["problem"])
+    if worker.stuck is not None:
+        yield worker.stuck
 
 
 def tests_folder(course: Course, assignment: Assignment, workspace: Path) -> Path:
@@ -111,11 +122,12 @@ class _Worker:
     """One worker process and the events it reports. `stuck` is the case that it did not come back from, if any."""
 
     def __init__(
-        self, course: Course, assignment: Assignment, workspace: Path, tests: Path, question: str | None, skip: list[str]
-    ):
+        self, course: Course, assignment: Assignment, workspace: Path, tests: Path, question: str | None, skip: list[str],
+        scratch: str,
+    ):  # fmt: skip
         order = {
             "course": str(course.root), "assignment": assignment.key, "workspace": str(workspace.resolve()),
-            "tests": str(tests.resolve()), "question": question, "skip": skip,
+            "tests": str(tests.resolve()), "question": question, "skip": skip, "scratch": scratch,
         }  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-m", "autograder.check", json.dumps(order)],
@@ -127,7 +139,8 @@ class _Worker:
         )
         self.lines: queue.Queue[str | None] = queue.Queue()
         self.stderr: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self._output = threading.Thread(target=self._read, daemon=True)
+        self._output.start()
         self._errors = threading.Thread(target=lambda: self.stderr.append(self.process.stderr.read()[-4000:]), daemon=True)
         self._errors.start()
         self.stuck: CaseResult | None = None
@@ -140,29 +153,45 @@ class _Worker:
     def events(self, seconds: float) -> Iterator[dict[str, Any]]:
         """The worker's events. Silence for longer than `seconds`, or the worker's death, ends them."""
         current: dict[str, Any] | None = None
+        began = False
         while True:
             try:
-                line = self.lines.get(timeout=seconds)
+                line = self.lines.get(timeout=seconds if began else START_SECONDS)
             except queue.Empty:
-                self.process.kill()
-                self.process.wait()
-                self._lost(current, Status.TIMED_OUT, f"no answer within {seconds:g} s: is there a loop that never ends?")
+                problem = f"no answer within {seconds:g} s: is there a loop that never ends?"
+                self._lost(began, current, Status.TIMED_OUT, problem)
                 return
             if line is None:
                 status = self.process.wait()
-                self._errors.join()
-                if status != 0:
-                    self._lost(current, Status.CRASHED, f"the process ended (status {status}) in the middle of this case")
+                self._lost(began, current, Status.CRASHED, f"the process ended (status {status}) in the middle of this case")
                 return
             if line.startswith(_MARK):
                 event = json.loads(line[len(_MARK) :])
                 current = event.get("start", current)
+                began = began or "begin" in event
                 yield event
+                if "end" in event:
+                    return
 
-    def _lost(self, current: dict[str, Any] | None, status: Status, message: str) -> None:
-        if current is None:
+    def _lost(self, began: bool, current: dict[str, Any] | None, status: Status, message: str) -> None:
+        """The worker gave no answer. Where it stood says whose fault that is."""
+        if current is not None:
+            self.stuck = replace(_case(current), status=status, message=message)
+        elif began:
+            did = "does not end" if status is Status.TIMED_OUT else "ends the process"
+            raise UserError(f"importing your module {did}; look at what stands outside of its functions")
+        else:
+            self.process.kill()
+            self._errors.join()
             raise GraderError(f"the tests could not be started: {''.join(self.stderr).strip() or message}")
-        self.stuck = replace(_case(current), status=status, message=message)
+
+    def close(self) -> None:
+        """End the worker, whatever it is doing."""
+        self.process.kill()
+        self.process.wait()
+        for thread, stream in ((self._output, self.process.stdout), (self._errors, self.process.stderr)):
+            thread.join()
+            stream.close()
 
 
 # ---- in the worker -------------------------------------------------------------------------------------------------
@@ -178,6 +207,7 @@ class LocalBench:
         limits = course.limits_of(assignment)
         # The parent keeps the time; in here nothing is cut short.
         self.limits: Limits = limits.model_copy(update={"case_seconds": 1e6, "submission_seconds": 1e6})
+        self.datasets = course.datasets
         self.probes = probes
         self.alive = True
 
@@ -188,7 +218,7 @@ class LocalBench:
     def observe(self, composition: compose.Composition | None, role: str = "student") -> LocalObservation:
         assert composition is not None
         forget_framework()
-        return LocalObservation([str(self.probes), str(composition.path)])
+        return LocalObservation([str(self.probes), str(composition.path)], self.limits.output_kb << 10)
 
     def restart(self) -> None:
         """Nothing to restart."""
@@ -208,22 +238,25 @@ def _work(order: dict[str, Any]) -> None:
     if question is not None and question not in known:
         _report({"problem": f"no question is called '{question}'; choose one of {', '.join(known)}"})
         return
-    with tempfile.TemporaryDirectory(prefix="tito-check-") as scratch:
-        layer = compose.student_layer(course, assignment.key, Path(order["workspace"]))
-        # Linked, so that tracebacks and editors speak of the student's own file.
-        composition = compose.compose(course, compose.for_grading(course, layer), Path(scratch) / "composition", linked=True)
-        watcher = Watcher(
-            started=lambda case: _report({"start": asdict(_empty(case))}),
-            finished=lambda result: _report({"result": asdict(result)}),
-            wanted=lambda c: not c.hidden and question in (None, c.file) and f"{c.file}.{c.id}" not in skip,
-        )
-        verdict = judge(LocalBench(course, assignment, tests), files, composition, digest="home", watcher=watcher)
+    layer = compose.student_layer(course, assignment.key, Path(order["workspace"]))
+    # Linked, so that tracebacks and editors speak of the student's own file.
+    into = Path(order["scratch"]) / "composition"
+    composition = compose.compose(course, compose.for_grading(course, layer), into, linked=True)
+    numbers = {(f.name, case.id): f"{i}.{j}" for i, f in enumerate(files, 1) for j, case in enumerate(f.cases, 1)}
+    watcher = Watcher(
+        started=lambda case: _report({"start": asdict(_empty(case, numbers[case.file, case.id]))}),
+        finished=lambda result: _report({"result": asdict(result)}),
+        wanted=lambda c: not c.hidden and question in (None, c.file) and f"{c.file}.{c.id}" not in skip,
+    )
+    _report({"begin": assignment.key})
+    verdict = judge(LocalBench(course, assignment, tests), files, composition, digest="home", watcher=watcher)
     for note in verdict.notes:
         _report({"note": note})
+    _report({"end": assignment.key})
 
 
-def _empty(case: Any) -> CaseResult:
-    return CaseResult(case.file, case.id, "0.0", case.title, False, case.points, Status.SKIPPED, "", "", 0)
+def _empty(case: Any, number: str) -> CaseResult:
+    return CaseResult(case.file, case.id, number, case.title, False, case.points, Status.SKIPPED, "", "", 0)
 
 
 def _report(event: dict[str, Any]) -> None:

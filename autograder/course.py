@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from autograder.errors import UserError
 
 FILE = "course.yaml"
+
+
+class Misplaced(ValueError):
+    """A fault that shows only in the whole declaration; `where` leads to the key that has to change."""
+
+    def __init__(self, message: str, *where: str | int):
+        super().__init__(message)
+        self.where = where
 
 
 class Model(BaseModel):
@@ -87,7 +96,8 @@ class Assignment(Model):
     def _plain_paths(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         for path in paths:
             pure = PurePosixPath(path)
-            if pure.is_absolute() or ".." in pure.parts or pure.parts[0] != "tinytorch" or "\\" in path:
+            plain = str(pure) == path and ".." not in pure.parts and "\\" not in path
+            if not plain or len(pure.parts) < 2 or pure.parts[0] != "tinytorch":
                 raise ValueError(f"'{path}' must be a relative path below tinytorch/, with forward slashes")
         return paths
 
@@ -138,34 +148,48 @@ class Course(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Course:
-        known: list[str] = []
+        known: dict[str, str] = {}  # short name -> key
         owners: dict[str, str] = {}
-        for a in self.assignments:
-            if a.key in known:
-                raise ValueError(f"assignment {a.key} is declared twice; keep one")
+        for number, a in enumerate(self.assignments):
+            here = ("assignments", number)
+            if a.short in known:
+                raise Misplaced(f"{a.short} is declared twice (also as {known[a.short]}); keep one or renumber it", *here, "key")
             for needed in a.requires:
-                if needed not in known:
-                    raise ValueError(
-                        f"{a.key} requires {needed}, which is not declared above it; declare {needed} first or fix the name"
-                    )
+                if needed not in known.values():
+                    advice = f"declare {needed} first or fix the name"
+                    raise Misplaced(f"{a.key} requires {needed}, which is not declared above it; {advice}", *here, "requires")
             for path in a.writes:
                 if path in owners:
-                    raise ValueError(f"{path} is written by both {owners[path]} and {a.key}; a file has one owner")
+                    both = f"{owners[path]} and {a.key}"
+                    raise Misplaced(f"{path} is written by both {both}; a file has one owner, remove it from one", *here, "writes")
                 owners[path] = a.key
-            known.append(a.key)
-            self._check_limits(a)
-        for m in self.milestones:
-            for needed in m.requires:
-                if needed not in known:
-                    raise ValueError(f"milestone {m.key} requires {needed}, which is not an assignment")
-            self._check_limits(m)
+            known[a.short] = a.key
+            self._check_limits(a, *here, "limits")
+        self._check_milestones(known.values())
         return self
 
-    def _check_limits(self, a: Assignment | Milestone) -> None:
+    def _check_milestones(self, known: Collection[str]) -> None:
+        seen: set[str] = set()
+        for number, m in enumerate(self.milestones):
+            here = ("milestones", number)
+            if m.key in seen:
+                raise Misplaced(f"milestone {m.key} is declared twice; keep one", *here, "key")
+            seen.add(m.key)
+            for needed in m.requires:
+                if needed not in known:
+                    advice = "which is not an assignment; fix the name"
+                    raise Misplaced(f"milestone {m.key} requires {needed}, {advice}", *here, "requires")
+            self._check_limits(m, *here, "limits")
+
+    def _check_limits(self, a: Assignment | Milestone, *here: str | int) -> None:
         for name in a.limits:
             if name not in Limits.model_fields:
-                raise ValueError(f"{a.key}: limits has no '{name}'; known are {', '.join(Limits.model_fields)}")
-        self.limits_of(a)
+                raise Misplaced(f"{a.key}: limits has no '{name}'; known are {', '.join(Limits.model_fields)}", *here, name)
+        try:
+            self.limits_of(a)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            raise Misplaced(_remedy(problem, problem["loc"]), *here, *problem["loc"]) from error
 
     # Where things are.
 
@@ -179,6 +203,10 @@ class Course(Model):
 
     def solution(self, key: str) -> Path:
         return self.root / "solutions" / key
+
+    def home(self, subject: Assignment | Milestone) -> Path:
+        """The folder that holds the tests of an assignment or a milestone."""
+        return self.solution(subject.key) if isinstance(subject, Assignment) else self.root / "milestones" / subject.key
 
     def stub(self, key: str) -> Path:
         return self.root / "assignments" / key
@@ -205,6 +233,13 @@ class Course(Model):
                 return a
         known = ", ".join(a.key for a in self.assignments)
         raise UserError(f"no assignment is called '{name}'; choose one of {known}")
+
+    def milestone(self, name: str) -> Milestone:
+        """Find a milestone by its key."""
+        for m in self.milestones:
+            if name == m.key:
+                return m
+        raise UserError(f"no milestone is called '{name}'; choose one of {', '.join(m.key for m in self.milestones)}")
 
     def closure(self, key: str) -> tuple[str, ...]:
         """All transitive prerequisites of an assignment, in course order, without itself."""
@@ -248,24 +283,60 @@ def load_course(path: Path | str | None = None) -> Course:
     file = Path(path) if path else find_course_file()
     if file.is_dir():
         file = file / FILE
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {file}: {error}") from error
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f"{file.name}:{where.line + 1}" if where else file.name
-        raise UserError(f"{line}: not valid YAML: {getattr(error, 'problem', error)}; fix the indentation or quote the value") from error
+    tree, data = _parse(file)
     if not isinstance(data, dict):
-        raise UserError(f"{file.name}: expected keys such as name, limits, assignments at the top; the file holds {type(data).__name__}")
+        held = "nothing" if data is None else f"a {type(data).__name__}"
+        raise UserError(f"{file.name}:1: expected keys such as name, limits, assignments at the top; the file holds {held}")
     _refuse_repeated_keys(tree, file)
+    if "root" in data:
+        raise UserError(f"{file.name}:{_line_of(tree, ('root',))}: unknown key 'root'; remove it: the folder of the file counts")
     try:
         return Course.model_validate({**data, "root": file.resolve().parent})
     except ValidationError as error:
         raise UserError(_explain(error, tree, file)) from error
+
+
+def _parse(file: Path) -> tuple[yaml.Node | None, Any]:
+    """The file as YAML nodes, which know their lines, and as plain data."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}; check the path") from error
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{file.name}:{line}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        for scalar in _scalars(tree):
+            _refuse_impossible(scalar, file)
+        return tree, yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f"{file.name}:{where.line + 1}" if where else file.name
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise UserError(f"{line}: not valid YAML: {problem}; fix the indentation or quote the value") from error
+
+
+def _scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            for part in pair:
+                yield from _scalars(part)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _scalars(item)
+
+
+def _refuse_impossible(scalar: yaml.ScalarNode, file: Path) -> None:
+    """YAML takes anything of the form of a date for one, the 31st of February too."""
+    try:
+        yaml.SafeLoader("").construct_object(scalar)
+    except ValueError as error:
+        raise UserError(f"{file.name}:{scalar.start_mark.line + 1}: '{scalar.value}' cannot be: {error}; correct it") from error
 
 
 def _refuse_repeated_keys(node: yaml.Node, file: Path) -> None:
@@ -287,7 +358,7 @@ def _explain(error: ValidationError, tree: yaml.Node, file: Path) -> str:
     """One line for each problem: file:line, the key's path, what is wrong and what would be right."""
     lines = []
     for problem in error.errors():
-        location = problem["loc"]
+        location = (*problem["loc"], *getattr(problem.get("ctx", {}).get("error"), "where", ()))
         line = _line_of(tree, location)
         path = _readable(location) or "the file"
         lines.append(f"{file.name}:{line}: {path}: {_remedy(problem, location)}")

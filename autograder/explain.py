@@ -72,8 +72,12 @@ def load_vectors(folder: Path) -> dict[str, frozenset[str]]:
     file = folder / KILLS
     if not file.is_file():
         return {}
-    data = json.loads(file.read_text(encoding="utf-8"))
-    return {name: frozenset(cases) for name, cases in data["misconceptions"].items()}
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        return {name: frozenset(cases) for name, cases in data["misconceptions"].items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        advice = "remove it and run: tito validate --write"
+        raise GraderError(f"{file} is not a kill matrix ({type(error).__name__}: {error}); {advice}") from error
 
 
 def explain(verdict: Verdict, misconceptions: tuple[Misconception, ...], vectors: dict[str, frozenset[str]]) -> tuple[Match, ...]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from autograder import compose, explain, lint, record, score
 from autograder.course import Assignment, Course
-from autograder.errors import UserError
+from autograder.errors import GraderError, UserError
 from autograder.expect import StudentError
 from autograder.intake import Submission, receive
 from autograder.judge.bench import Bench
@@ -148,18 +148,31 @@ class Grader:
         bytecode: dict[str, bytes] = {}
         for file in submission.files:
             source = (submission.root / file.path).read_bytes()
-            observation = self.bench.observe(None)
+            request = {"do": "lint", "path": file.path, "source": source, "policy": policy}
             try:
-                answer = observation.ask({"do": "lint", "path": file.path, "source": source, "policy": policy}, LINT_SECONDS)
-                findings += [lint.Finding.from_plain(f) for f in answer["findings"]]
-                if answer["bytecode"] is not None:
-                    bytecode[file.path] = answer["bytecode"]
+                answer = self._ask_apart(request)
             except (ObserverLost, ObserverTimeout, StudentError):
                 message = "Python's parser gave up on this file; simplify what is nested very deeply or very long"
                 findings.append(lint.Finding(file.path, 0, 0, "parser", message, True))
-            finally:
-                observation.close()
+                continue
+            findings += [lint.Finding.from_plain(f) for f in answer["findings"]]
+            if answer["bytecode"] is not None:
+                bytecode[file.path] = answer["bytecode"]
         return Linted(tuple(findings), bytecode)
+
+    def _ask_apart(self, request: dict[str, Any]) -> Any:
+        """The answer of an observer on no composition. Asked again if it was lost: it may be somebody else who killed it."""
+        try:
+            return self._ask_once(request)
+        except (ObserverLost, GraderError):
+            return self._ask_once(request)
+
+    def _ask_once(self, request: dict[str, Any]) -> Any:
+        observation = self.bench.observe(None)
+        try:
+            return observation.ask(request, LINT_SECONDS)
+        finally:
+            observation.close()
 
     def compose(self, submission: Submission, linted: Linted) -> compose.Composition:
         """The submission's layer on the reference of its prerequisites."""

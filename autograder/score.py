@@ -132,7 +132,7 @@ def _late_row(grade: Grade) -> dict[str, Any]:
     return {
         "number": "L",
         "name": "Late submission",
-        "score": -grade.deduction,
+        "score": 0 - grade.deduction,  # not -0.0
         "max_score": 0,
         "status": "failed",
         "output": f"-{grade.deduction:g} points: {grade.lateness.reason}",

@@ -24,7 +24,7 @@ def command(assignment: str | None, folder: Path, question: str | None) -> None:
     """Run the public tests of ASSIGNMENT (recognised from the folder when omitted)."""
     course = load_course()
     chosen = course.assignment(assignment) if assignment else recognise_assignment(course, folder)
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(Text(f"{chosen.key}: {chosen.question}", style="bold"))
     checked = check(course, chosen, folder, question, lambda result: line(console, result))
     summary(console, checked)

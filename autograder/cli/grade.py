@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -34,7 +35,7 @@ def command(
     course = load_course()
     found = find_submissions(submissions, course.assignment(assignment).writes)
     names = unique_names(found)
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     results: list[Graded] = []
     with Grader(course, course.assignment(assignment), seed=seed, allow_weak_sandbox=allow_weak_sandbox) as grader:
         console.print(Text(describe(grader.bench.layers)), style="dim")
@@ -60,10 +61,11 @@ def find_submissions(paths: tuple[Path, ...], writes: tuple[str, ...]) -> list[P
         if not path.exists():
             raise UserError(f"{path} does not exist; give a zip, a notebook or a folder")
         if path.is_dir() and not is_submission(path, writes):
-            inside = sorted(p for p in path.iterdir() if p.is_dir() or p.suffix in (".zip", ".ipynb"))
+            seen = (p for p in path.iterdir() if not p.name.startswith((".", "__")))
+            inside = sorted(p for p in seen if p.is_dir() or p.suffix in (".zip", ".ipynb"))
             if not inside:
                 raise UserError(f"{path} holds no zip, notebook or folder; give the folder that holds the submissions")
-            found += [p for p in inside if not p.name.startswith((".", "__"))]
+            found += inside
         else:
             found.append(path)
     return found
@@ -78,11 +80,13 @@ def is_submission(folder: Path, writes: tuple[str, ...]) -> bool:
 def unique_names(sources: list[Path]) -> list[str]:
     """A folder name for each submission's results: its own name, made safe, numbered where two are alike."""
     names: list[str] = []
+    seen: Counter[str] = Counter()
     for source in sources:
         stem = source.stem if source.is_file() else source.resolve().name
         name = re.sub(r"[^\w.+-]", "_", stem).lstrip(".") or "submission"
-        same = sum(1 for n in names if n == name or n.startswith(f"{name}~"))
-        names.append(f"{name}~{same + 1}" if same else name)
+        alike = name.casefold()  # some file systems take a and A for one name
+        seen[alike] += 1
+        names.append(f"{name}~{seen[alike]}" if seen[alike] > 1 else name)
     return names
 
 

@@ -13,7 +13,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from autograder import compose, sandbox
-from autograder.course import Assignment, Course, Limits
+from autograder.course import Assignment, Course, Limits, Milestone
 from autograder.errors import GraderError
 from autograder.observe.client import Observation, Zygote
 
@@ -30,8 +30,9 @@ from autograder.observe.client import Observation, Zygote
 class Workbench(Protocol):
     """What judging needs of a bench: observers on compositions, and the limits they work under."""
 
-    assignment: Assignment
+    assignment: Assignment | Milestone
     limits: Limits
+    datasets: Path
 
     @property
     def reference(self) -> compose.Composition: ...
@@ -57,13 +58,16 @@ class Bench:
     def __init__(
         self,
         course: Course,
-        assignment: Assignment,
+        assignment: Assignment | Milestone,
         slot: int = 0,
         allow_weak_sandbox: bool = False,
         without: frozenset[str] = frozenset(),
     ):
         self.course, self.assignment = course, assignment
         self.limits: Limits = course.limits_of(assignment)
+        self.datasets = course.datasets
+        # Who follows what a program prints while it runs; nobody in grading.
+        self.listener: Callable[[bytes], None] | None = None
         sandbox.guard_judge()
         self.root = Path(tempfile.mkdtemp(prefix="tito-"))
         # Others may pass through to a folder whose name they were told, and list nothing.
@@ -81,7 +85,8 @@ class Bench:
     def reference(self) -> compose.Composition:
         """The reference composition for the handle `reference`, made when first asked for."""
         layers = compose.for_grading(self.course, compose.reference_layer(self.course, self.assignment.key))
-        made = compose.compose(self.course, layers, self.root / f"reference-{secrets.token_hex(8)}")
+        place = self.root / f"reference-{secrets.token_hex(8)}"
+        made = compose.compose(self.course, layers, place, data=self.assignment.data)
         if self.reference_uid is not None:
             os.chown(made.path, self.reference_uid, -1)
             os.chmod(made.path, 0o500)
@@ -91,11 +96,14 @@ class Bench:
         """The composition that holds a submission; `discard` it when the submission is done."""
         layer = compose.Layer(self.assignment.key, "student", files)
         layers = compose.for_grading(self.course, layer)
-        return compose.compose(self.course, layers, self.root / f"student-{secrets.token_hex(8)}", bytecode=bytecode)
+        place = self.root / f"student-{secrets.token_hex(8)}"
+        return compose.compose(self.course, layers, place, bytecode=bytecode, data=self.assignment.data)
 
     def observe(self, composition: compose.Composition | None, role: str = "student") -> Observation:
         """A fresh observer on a composition (or on none, for work on plain text)."""
         folders = [] if composition is None else [str(self.probes), str(composition.path)]
+        if not self.alive:
+            self.restart()
         uid = self.student_uid if role == "student" else self.reference_uid
         cpu = int(self.limits.case_seconds + self.limits.import_seconds) + 2
         confinement = sandbox.Confinement(
@@ -109,9 +117,10 @@ class Bench:
             processes=self.limits.processes,
             layers=self.layers,
         )
-        return Observation(
-            self.zygote, confinement, folders, self.limits.reply_mb << 20, self.limits.output_kb << 10
-        )
+        caps = (self.limits.reply_mb << 20, self.limits.output_kb << 10)
+        observation = Observation(self.zygote, confinement, folders, *caps)
+        observation.listener = self.listener
+        return observation
 
     @property
     def alive(self) -> bool:
@@ -144,7 +153,7 @@ class Bench:
 
     def _lay_out_probes(self) -> Path:
         """The probes alone, in a folder of their own: the tests beside them must not be reachable."""
-        source = self.course.solution(self.assignment.key) / "tests" / "probes.py"
+        source = self.course.home(self.assignment) / "tests" / "probes.py"
         if not source.is_file():
             raise GraderError(f"{self.assignment.key} has no tests/probes.py; the tests cannot ask anything")
         folder = self.root / f"probes-{secrets.token_hex(8)}"
@@ -165,6 +174,6 @@ def python_paths() -> tuple[str, ...]:
     """What an observer reads of Python: the standard library and NumPy, not the rest of site-packages."""
     numpy_home = Path(np.__file__).resolve().parent
     bundled = [p for p in numpy_home.parent.glob("numpy.libs")]
-    library = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
-    lib_folder = str(Path(sys.base_prefix) / "lib")
-    return tuple(dict.fromkeys([*map(str, library), lib_folder, str(numpy_home), *map(str, bundled)]))
+    # Not "platstdlib": inside a virtual environment that is the folder in which all of its site-packages lie.
+    library = [str(sysconfig.get_path("stdlib")), str(Path(sys.base_prefix) / "lib")]
+    return tuple(dict.fromkeys([*library, str(numpy_home), *map(str, bundled)]))

@@ -8,10 +8,10 @@ submission.
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,17 +36,23 @@ def _ignore(item: Any) -> None:
     pass
 
 
+def _ignore_answer(probe: str, value: Any) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Watcher:
     """Who is told while a submission is judged, and which cases are judged at all.
 
-    `progress` gets the verdict so far after the cases of each file; `started` and `finished` get every single case.
+    `progress` gets the verdict so far after the cases of each file; `started` and `finished` get every single case,
+    `answered` what each call of a probe of the student returned.
     `stop_at_failure` ends with the first case that does not pass (for mutants: one failure is enough).
     """
 
     progress: Progress = _ignore
     started: Callable[[Case], None] = _ignore
     finished: Callable[[CaseResult], None] = _ignore
+    answered: Callable[[str, Any], None] = _ignore_answer
     wanted: Callable[[Case], bool] = _every_case
     stop_at_failure: bool = False
 
@@ -109,12 +115,14 @@ class _Judging:
             (f.name, case.id): f"{i}.{j}" for i, f in enumerate(files, 1) for j, case in enumerate(f.cases, 1)
         }
         self.done: dict[tuple[str, str], CaseResult] = {}
+        self.watcher = Watcher()
         self.notes: tuple[str, ...] = ()
 
     def run(self, watcher: Watcher) -> Verdict:
+        self.watcher = watcher
         cases = [case for case in self._in_order() if watcher.wanted(case)]
         problem = self._import_problem()
-        if problem:
+        if problem and problem.status is not Status.GRADER_ERROR:
             self.notes = (problem.text,)
         last = None
         for case in cases:
@@ -130,6 +138,8 @@ class _Judging:
         return self.verdict()
 
     def _unimported(self, case: Case, problem: Outcome) -> CaseResult:
+        if problem.status is Status.GRADER_ERROR:
+            return self._result(case, problem, 0.0, None)
         skipped = Outcome(Status.SKIPPED, "the module cannot be imported, so this was not tried", problem.unwritten)
         return self._result(case, skipped, 0.0, None)
 
@@ -148,8 +158,11 @@ class _Judging:
                 yield from (case for case in file.cases if case.hidden is hidden)
 
     def _import_problem(self) -> Outcome | None:
-        """Import once before any case: a module that does not import fails everything for one reason, said once."""
-        for attempt in (1, 2):
+        """Import once before any case: a module that does not import fails everything for one reason, said once.
+
+        Tried again when it ended without an answer: if somebody else killed it, it must not cost all the points.
+        """
+        for last in (False, True):
             try:
                 observation = self.bench.observe(self.composition)
                 try:
@@ -163,11 +176,11 @@ class _Judging:
                 seconds = self.bench.limits.import_seconds
                 return Outcome(Status.TIMED_OUT, f"importing your module did not end within {seconds:g} s")
             except ObserverLost as error:
-                return Outcome(Status.CRASHED, f"importing your module ended the process: {_death(error, ending)}")
-            except GraderError:
-                if attempt == 2:
-                    raise
-                self.bench.restart()
+                if last:
+                    return Outcome(Status.CRASHED, f"importing your module ended the process: {_death(error, ending)}")
+            except GraderError as error:
+                if last:
+                    return Outcome(Status.GRADER_ERROR, str(error))
         return None
 
     def _judge_case(self, case: Case) -> CaseResult:
@@ -195,8 +208,11 @@ class _Judging:
         limits = self.bench.limits
         times = (limits.import_seconds, min(limits.case_seconds, max(0.1, self.deadline - time.monotonic())))
         environment = {
-            "student": Handle("student", start(lambda: self.composition, "student"), *times),
+            "student": Handle(
+                "student", start(lambda: self.composition, "student"), *times, self.watcher.answered
+            ),
             "reference": ReferenceHandle("reference", start(lambda: self.bench.reference, "reference"), *times),
+            "datasets": self.bench.datasets,
             "rng": np.random.default_rng(case_seed(self.seed, self.digest, case)),
         }
         started = time.monotonic()
@@ -260,12 +276,16 @@ class _Judging:
         )
 
     def _source_line(self, where: str) -> str:
-        """The line of source that `where` (`tinytorch/core/tensor.py:12 in f`) names, if it lies in the composition."""
+        """The line of source that `where` (`tinytorch/core/tensor.py:12 in f`) names, if it lies in the composition.
+
+        `where` comes from the far side: only a path that the course declares is ever opened, or any file of this
+        machine could be read out line by line, the hidden tests among them.
+        """
         path, _, rest = where.partition(":")
         number = rest.split(" ", 1)[0]
-        file = self.composition.path / path
-        if not number.isdigit() or ".." in Path(path).parts or not file.is_file():
+        if path not in self.bench.assignment.writes or not re.fullmatch("[0-9]{1,7}", number):
             return ""
+        file = self.composition.path / path
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
         return lines[int(number) - 1].strip()[:200] if 0 < int(number) <= len(lines) else ""
 

@@ -34,7 +34,7 @@ from autograder.judge.testsyntax import (
     without_docstring,
 )
 
-PARAMETERS = ("student", "reference", "rng")
+PARAMETERS = ("student", "reference", "rng", "datasets")
 KEYWORDS = ("name", "points", "hidden", "success_message", "failure_message")
 COMPARISONS = frozenset({"close", "equal", "shape", "dtype", "finite", "between", "true", "raises"})
 

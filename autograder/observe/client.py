@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from autograder.errors import GraderError
-from autograder.expect import StudentError
+from autograder.expect import NoAnswer, StudentError
 from autograder.observe import wire
 from autograder.sandbox import Confinement
 
@@ -40,13 +41,14 @@ ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
 }
 START_SECONDS = 60.0
+LONGEST_NAME = 100  # of an exception's class
 
 
-class ObserverLost(Exception):
+class ObserverLost(NoAnswer):
     """The observer gave no usable answer. `crashed` tells a death from a garbled reply."""
 
 
-class ObserverTimeout(Exception):
+class ObserverTimeout(NoAnswer):
     """The observer did not answer before the deadline."""
 
 
@@ -71,7 +73,7 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-s", "-S", str(ZYGOTE)],
+                [sys.executable, "-u", "-s", "-S", str(ZYGOTE)],
                 stdin=theirs,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -101,9 +103,14 @@ class Zygote:
             socket.send_fds(self.control, [json.dumps(message).encode()], descriptors or [])
             answer = self.control.recv(1 << 20)
         except OSError as error:
+            # Also a time-out: its late answer would be taken for that to the next message, so it has to end.
+            self.process.kill()
+            self.process.wait()
+            self._last_words()  # waits, so that afterwards it is known to have ended
             raise GraderError(f"the fork server is gone: {error}") from error
         if not answer:
-            raise GraderError(f"the fork server ended (status {self.process.poll()}): {self._last_words()}")
+            words = self._last_words()
+            raise GraderError(f"the fork server ended (status {self.process.poll()}): {words}")
         return json.loads(answer)
 
     def _last_words(self) -> str:
@@ -144,7 +151,10 @@ class Observation:
     def __init__(self, zygote: Zygote, confinement: Confinement, folders: list[str], reply_cap: int, output_cap: int):
         self.zygote, self.reply_cap, self.output_cap = zygote, reply_cap, output_cap
         self.printed = bytearray()
+        # Who follows what is printed while it is printed (long runs); what is dropped is not passed on either.
+        self.listener: Callable[[bytes], None] | None = None
         self.ending: Ending | None = None
+        self._confined = False
         request_read, self._requests = os.pipe()
         self._replies, reply_write = os.pipe()
         self._output, output_write = os.pipe()
@@ -170,24 +180,46 @@ class Observation:
             StudentError: the student's code raised. ObserverTimeout, ObserverLost: no usable answer. GraderError: the
             sandbox could not be entered.
         """
+        if not self._confined:
+            self._await_confinement()
         deadline = time.monotonic() + seconds
         self._write(wire.encode(request), deadline)
+        return value_of(self._receive(deadline))
+
+    def _await_confinement(self) -> None:
+        """The observer's first message, sent before it was asked for anything: no student's code has run by then.
+
+        Only here can a failure of the sandbox be reported. The same words in any later message are a student's.
+        """
         try:
-            reply = wire.read(lambda count: self._read(count, deadline), self.reply_cap)
+            said = self._receive(time.monotonic() + START_SECONDS)
+        except (ObserverLost, ObserverTimeout) as error:
+            raise GraderError(f"an observer ended before it was confined: {type(error).__name__} {error}") from error
+        if said != {"confined": True}:
+            raise GraderError(f"the sandbox could not be entered: {said}")
+        self._confined = True
+
+    def _receive(self, deadline: float) -> Any:
+        try:
+            return wire.read(lambda count: self._read(count, deadline), self.reply_cap)
         except wire.WireError as error:
             raise ObserverLost(f"the answer was not readable: {error}") from error
-        return value_of(reply)
 
     def _write(self, message: bytes, deadline: float) -> None:
-        view = memoryview(message)
-        while view:
-            try:
-                view = view[os.write(self._requests, view) :]
-            except BlockingIOError:
-                self._pump(deadline)
-                time.sleep(0.0005)
-            except BrokenPipeError as error:
-                raise ObserverLost("the process ended before it was asked") from error
+        """Send all of it, taking in what the program prints meanwhile. An answer that comes already now is none."""
+        self._selector.register(self._requests, selectors.EVENT_WRITE)
+        try:
+            view = memoryview(message)
+            while view:
+                ready = self._pump(deadline)
+                if self._replies in ready and os.read(self._replies, 1):
+                    raise ObserverLost("the answer was not readable: it came before the question")
+                if self._requests in ready:
+                    view = view[os.write(self._requests, view) :]
+        except BrokenPipeError as error:
+            raise ObserverLost("the process ended before it was asked") from error
+        finally:
+            self._selector.unregister(self._requests)
 
     def _read(self, count: int, deadline: float) -> bytes:
         """Exactly `count` bytes of the reply, draining what the program prints meanwhile."""
@@ -218,7 +250,10 @@ class Observation:
         if not chunk:
             self._selector.unregister(self._output)
             return False
-        self.printed += chunk[: max(0, self.output_cap - len(self.printed))]
+        kept = chunk[: max(0, self.output_cap - len(self.printed))]
+        self.printed += kept
+        if self.listener is not None and kept:
+            self.listener(kept)
         return True
 
     def close(self) -> Ending:
@@ -251,14 +286,14 @@ def value_of(reply: Any) -> Any:
             return reply["ok"]
         if isinstance(reply.get("error"), dict):
             raise _student_error(reply["error"])
-        if "sandbox" in reply:
-            raise GraderError(f"the sandbox could not be entered: {reply['sandbox']}")
     raise ObserverLost("the answer was not readable: neither a value nor an error")
 
 
 def _student_error(error: dict[str, Any]) -> StudentError:
     """The far side's account of an exception, with every field checked: it may be forged."""
-    kinds = tuple(k for k in error.get("kinds") or () if isinstance(k, str) and k.isidentifier())[:20] or ("Exception",)
-    text = error.get("text") if isinstance(error.get("text"), str) else ""
-    where = error.get("where") if isinstance(error.get("where"), str) else ""
+    told = error.get("kinds")
+    names = [k for k in told[:20] if isinstance(k, str)] if isinstance(told, list) else []
+    kinds = tuple(k for k in names if len(k) <= LONGEST_NAME and k.isidentifier()) or ("Exception",)
+    text = error["text"] if isinstance(error.get("text"), str) else ""
+    where = error["where"] if isinstance(error.get("where"), str) else ""
     return StudentError(f"{kinds[0]}: {text[:500]}", kinds, text, where[:300])

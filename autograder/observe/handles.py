@@ -17,8 +17,16 @@ from autograder.observe.client import Observation
 class Handle:
     """The probes of one composition, answered by one observer under one deadline for the whole case."""
 
-    def __init__(self, name: str, start: Callable[[], Observation], import_seconds: float, case_seconds: float):
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[], Observation],
+        import_seconds: float,
+        case_seconds: float,
+        answered: Callable[[str, Any], None] | None = None,
+    ):
         self._name = name
+        self._answered = answered
         self._start = start
         self._import_seconds = import_seconds
         self._left = case_seconds
@@ -38,6 +46,8 @@ class Handle:
         remember(Call(text, None))
         result = self._ask({"do": "call", "name": probe, "args": list(args), "kwargs": kwargs})
         remember(Call(text, result))
+        if self._answered is not None:
+            self._answered(probe, result)
         return result
 
     def _ask(self, request: dict[str, Any]) -> Any:

@@ -42,6 +42,8 @@ def answer(probes: Any, request: dict[str, Any], folders: list[str]) -> tuple[di
     if request["do"] == "import":
         reply, probes = _guarded(_import_probes, folders)
         return ({"ok": None} if "ok" in reply else reply), probes
+    if request["do"] == "load":
+        return _guarded(lambda: _load(request["modules"]), folders)[0], probes
     action = _lint if request["do"] == "lint" else lambda request: _call(probes, request)
     return _guarded(lambda: action(request), folders)[0], probes
 
@@ -58,6 +60,12 @@ def _import_probes() -> Any:
     import probes
 
     return probes
+
+
+def _load(modules: list[str]) -> None:
+    """Import modules of the composition, to see that they can be."""
+    for name in modules:
+        __import__(name)
 
 
 def _call(probes: Any, request: dict[str, Any]) -> Any:

@@ -1,6 +1,6 @@
 """The zygote: a fork server with NumPy loaded. One fork is one observer; starting it costs milliseconds, not an import.
 
-It runs as a program of its own (`python -s -S zygote.py`), so its memory, which every observer inherits, holds nothing of
+It runs as a program of its own (`python -u -s -S zygote.py`), so its memory, which every observer inherits, holds nothing of
 the judge's: no test, no expectation, no path but the ones it is given. It serves one judge, over a Unix socket that is
 its standard input, one request at a time:
 
@@ -40,11 +40,8 @@ def main() -> None:
 
     assert observer and lint
     # The same start for every observer: a program that draws without a seed still does the same thing each time.
-    import random
-
     import numpy as np
 
-    random.seed(0)
     np.random.seed(0)
     # From here on a student's code finds the standard library, NumPy (already loaded) and its composition, nothing else.
     sys.path[:] = before
@@ -56,7 +53,7 @@ def main() -> None:
     while True:
         message, descriptors = _receive(control)
         if not message:
-            os._exit(0)
+            zygote.end()
         zygote.answer(json.loads(message), descriptors)
 
 
@@ -76,6 +73,15 @@ class Zygote:
         elif request["do"] == "layers":
             _send(self.control, {"layers": sorted(self.sandbox.available())})
 
+    def end(self) -> None:
+        """The judge is gone, killed perhaps: no observer and nothing that one has started may outlive it."""
+        try:
+            for pid in list(self.children):
+                confinement = self.children.pop(pid)
+                self.sandbox.kill_tree(pid, confinement, spare=self.children.keys())
+        finally:
+            os._exit(0)
+
     def _spawn(self, request, descriptors) -> None:
         fields = request["confinement"]
         confinement = self.sandbox.Confinement(
@@ -92,9 +98,13 @@ class Zygote:
         _send(self.control, {"pid": pid})
 
     def _become_observer(self, confinement, folders, descriptors) -> None:
-        """In the child: never returns. A sandbox that cannot be entered is said on the wire, and nothing runs."""
+        """In the child: never returns. The first message on the wire says whether the sandbox was entered; if not,
+        nothing runs."""
+        import random
+
         from autograder.observe import observer, wire
 
+        random.seed(0)  # here, since Python itself seeds it anew in every fork
         requests, replies, output = descriptors
         status = 0
         try:
@@ -107,6 +117,7 @@ class Zygote:
             except BaseException as error:
                 os.write(replies, wire.encode({"sandbox": f"{type(error).__name__}: {error}"}))
                 os._exit(3)
+            os.write(replies, wire.encode({"confined": True}))
             observer.serve(requests, replies, folders)
         except BaseException:
             status = 1

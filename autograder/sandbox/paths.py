@@ -7,7 +7,6 @@ the root of the very repository that holds the hidden tests.
 from __future__ import annotations
 
 import os
-import site
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
@@ -28,9 +27,7 @@ INSTALLATION = os.path.dirname(os.__file__)  # the standard library
 @lru_cache(maxsize=1)
 def system_read_paths() -> tuple[str, ...]:
     """Folders and files, existing and without one inside another. Computed once, from this process's own Python."""
-    candidates = [INSTALLATION, os.path.dirname(INSTALLATION), *site.getsitepackages(), *SYSTEM]
-    if site.ENABLE_USER_SITE:
-        candidates.append(site.getusersitepackages())
+    candidates = [INSTALLATION, os.path.dirname(INSTALLATION), *SYSTEM]
     numpy = sys.modules.get("numpy")
     if numpy is not None:  # wherever else it may have been put, with the libraries that its wheel brings along
         package = os.path.dirname(str(numpy.__file__))

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from itertools import count
 
 from autograder.sandbox import identity
 
@@ -32,51 +30,53 @@ def wipe(scratch: str) -> None:
 
 
 def empty(top: int) -> None:
-    """Remove everything in the folder behind the descriptor. Folders found deeper are first moved up into `top`."""
-    fresh = (f".wiped-{n}" for n in count())
-    while names := _sort_out(top, top, fresh):
-        for name in names:
-            _open_up(name, top)
-            inner = os.open(name, FOLDER, dir_fd=top)
-            try:
-                _sort_out(inner, top, fresh)
-            finally:
-                os.close(inner)
-            os.rmdir(name, dir_fd=top)
+    """Remove everything in the folder behind the descriptor, the deepest first, climbing back through `..`.
+
+    Nothing runs that could move a folder meanwhile. One descriptor is open at a time, and every folder is listed once:
+    a submission can make folders as fast as this can remove them.
+    """
+    here = os.dup(top)
+    try:
+        left = [_sort_out(here)]  # of each folder from top to here: the folders in it that are still there
+        entered: list[str] = []
+        while True:
+            if left[-1]:
+                entered.append(left[-1].pop())
+                here = _step(here, entered[-1])
+                left.append(_sort_out(here))
+            elif entered:
+                left.pop()
+                here = _step(here, "..")
+                os.rmdir(entered.pop(), dir_fd=here)
+            else:
+                return
+    finally:
+        os.close(here)
 
 
-def _sort_out(folder: int, top: int, fresh: Iterator[str]) -> list[str]:
-    """Unlink what is no folder. Folders stay if this is `top`, whose folders are returned; others move into `top`."""
+def _step(here: int, name: str) -> int:
+    """A descriptor of the folder `name` in `here`, in place of the one of `here`."""
+    if name != "..":
+        _open_up(name, here)
+    there = os.open(name, FOLDER, dir_fd=here)
+    os.close(here)
+    return there
+
+
+def _sort_out(folder: int) -> list[str]:
+    """Unlink everything that is no folder; the names of the folders."""
     with os.scandir(folder) as entries:
         found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_folder in found:
         if not is_folder:
             os.unlink(name, dir_fd=folder)
-        elif folder != top:
-            _move_up(name, folder, top, fresh)
     return [name for name, is_folder in found if is_folder]
-
-
-def _move_up(name: str, folder: int, top: int, fresh: Iterator[str]) -> None:
-    _open_up(name, folder)  # moving a folder writes its '..'
-    for new in fresh:
-        if not _exists(new, top):
-            os.rename(name, new, src_dir_fd=folder, dst_dir_fd=top)
-            return
 
 
 def _open_up(name: str, folder: int) -> None:
     """For folders that their owner closed; the entry is known to be a folder, and nothing runs that could swap it."""
     if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode & 0o700 != 0o700:
         os.chmod(name, 0o700, dir_fd=folder)
-
-
-def _exists(name: str, folder: int) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-        return True
-    except FileNotFoundError:
-        return False
 
 
 def _remove_owned(shared: str, owner: int) -> None:

@@ -6,7 +6,7 @@ a01_numbers has two functions (`double`, `mean`) and five cases; a02_words build
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, indent
 
 COURSE = """
 name: Mini
@@ -234,3 +234,37 @@ def write(root: Path) -> Path:
 def _put(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+
+
+# The kill matrix that `tito validate --write` measures for a01_numbers.
+KILLS = {
+    "cases": ["double.integers", "double.matrix", "mean.vector", "mean.matrix", "mean.same"],
+    "misconceptions": {"rows_only": ["mean.matrix", "mean.same"], "squares": ["double.integers", "double.matrix"]},
+}
+
+# A lab that ends in a figure, without the cost of importing matplotlib: a PNG of one pixel.
+FIGURE = '''
+# %%
+import base64
+
+from IPython.display import Image, display
+
+pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+display(Image(data=base64.b64decode(pixel), format="png"))
+'''
+
+DOUBLE, MEAN = "return np.asarray(x) * 2", "return np.sum(x) / np.size(x)"
+
+
+def numbers(double: str = DOUBLE, mean: str = MEAN, top: str = "") -> str:
+    """A student's tensor.py: statements at the top, and the bodies of the two functions."""
+    bodies = (f"def {name}(x):\n" + indent(dedent(body).strip("\n"), "    ") for name, body in (("double", double), ("mean", mean)))
+    return "\n\n\n".join([f"import numpy as np\n\n{dedent(top)}".rstrip(), *bodies]) + "\n"
+
+
+def put_numbers(folder: Path, source: str) -> Path:
+    """A folder that is a submission to a01_numbers with this tensor.py."""
+    target = folder / "tinytorch" / "core" / "tensor.py"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(source, encoding="utf-8")
+    return folder

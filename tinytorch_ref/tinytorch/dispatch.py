@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-_numbers = count()
-_next_number = _numbers.__next__
+# The number of the next node. Calling it uses that number up: assignment 5 does so to tell older nodes from newer ones.
+next_number: Callable[[], int] = count().__next__
 
 
 class TensorBase:
@@ -49,20 +49,20 @@ class Node:
     number      counts applications: an input's node always has a smaller number than the node that used it
     """
 
+    # No __init__: `apply` sets the six fields, which spares a call for every op that is recorded.
     __slots__ = ("op", "inputs", "attributes", "output", "saved", "number", "__weakref__")
 
-    def __init__(self, op: Op, inputs: tuple[Any, ...], attributes: dict[str, Any], output: np.ndarray, saved: Any):
-        self.op = op
-        self.inputs = inputs
-        self.attributes = attributes
-        self.output = output
-        self.saved = saved
-        self.number = _next_number()
+    op: Op
+    inputs: tuple[Any, ...]
+    attributes: dict[str, Any]
+    output: np.ndarray
+    saved: Any
+    number: int
 
     @property
     def arrays(self) -> tuple[Any, ...]:
         """The inputs as the forward rule saw them: arrays and plain numbers."""
-        return tuple(x.data if isinstance(x, TensorBase) else x for x in self.inputs)
+        return tuple([x.data if isinstance(x, TensorBase) else x for x in self.inputs])
 
     def __repr__(self) -> str:
         return f"<Node {self.number} {self.op.name} {self.output.shape}>"
@@ -198,6 +198,9 @@ def apply(op: Op, *inputs: Any, **attributes: Any) -> Any:
             tracked = a.requires_grad or b.requires_grad
         else:
             output, tracked = _run(op, inputs, attributes)
+    elif len(inputs) == 1 and type(inputs[0]) is _tensor:
+        output = op.run(inputs[0].data, **attributes)
+        tracked = inputs[0].requires_grad
     else:
         output, tracked = _run(op, inputs, attributes)
     saved = None
@@ -210,7 +213,13 @@ def apply(op: Op, *inputs: Any, **attributes: Any) -> Any:
     result.data = output
     if tracked and recording.on and op.vjp is not None:
         result.requires_grad = True
-        result._node = Node(op, inputs, attributes, output, saved)
+        result._node = node = _new(Node)
+        node.op = op
+        node.inputs = inputs
+        node.attributes = attributes
+        node.output = output
+        node.saved = saved
+        node.number = next_number()
     return result
 
 
