@@ -208,6 +208,8 @@ class LocalBench:
         # The parent keeps the time; in here nothing is cut short.
         self.limits: Limits = limits.model_copy(update={"case_seconds": 1e6, "submission_seconds": 1e6})
         self.datasets = course.datasets
+        self.student_files = frozenset(assignment.writes)
+        self.has_reference = False
         self.probes = probes
         self.alive = True
 

@@ -113,33 +113,43 @@ class Grader:
         return Graded(source, grade, seconds, out / "results.json" if out else None)
 
     def _graded(self, source: Path, folder: Path, out: Path | None, submitted: Any, due: Any, started: float) -> score.Grade:
-        assignment = self.assignment
-        late = score.lateness(self.course, assignment, submitted, due)
-        empty = score.Grade(
-            assignment.key, assignment.title, Verdict(assignment.key, ()), assignment.points, lateness=late, seed=self.seed
+        grade = score.Grade(
+            assignment=self.assignment.key,
+            title=self.assignment.title,
+            verdict=Verdict(self.assignment.key, ()),
+            possible=self.assignment.points,
+            lateness=score.lateness(self.course, self.assignment, submitted, due),
+            seed=self.seed,
         )
         try:
-            submission = receive(source, self.course, assignment, folder)
+            submission = receive(source, self.course, self.assignment, folder)
         except UserError as error:
-            return replace(empty, rejected=str(error))
-        empty = replace(empty, digest=submission.digest)
+            return replace(grade, rejected=str(error))
+        grade = replace(grade, digest=submission.digest)
+        try:
+            return self._judged(grade, submission, out, started)
+        except GraderError as error:
+            # A fault of ours is this submission's own affair: the others of a batch go on.
+            return replace(grade, fault=str(error), complete=False)
+
+    def _judged(self, grade: score.Grade, submission: Submission, out: Path | None, started: float) -> score.Grade:
         linted = self.lint(submission)
         if linted.fatal:
-            return replace(empty, rejected="\n".join(str(f) for f in linted.fatal))
-        base = replace(empty, remarks=_remarks(submission, linted))
+            return replace(grade, rejected="\n".join(str(f) for f in linted.fatal))
+        grade = replace(grade, remarks=_remarks(submission, linted))
         composition = self.compose(submission, linted)
+
+        def progress(verdict: Verdict) -> None:
+            if out is not None:
+                partial = replace(grade, verdict=verdict, complete=False)
+                record.write_json(out / "results.json", score.results(partial, time.monotonic() - started))
+
         try:
-
-            def progress(verdict: Verdict) -> None:
-                if out is not None:
-                    partial = replace(base, verdict=verdict, complete=False)
-                    record.write_json(out / "results.json", score.results(partial, time.monotonic() - started))
-
             verdict = judge(self.bench, self.files, composition, submission.digest, self.seed, Watcher(progress))
         finally:
             compose.discard(composition.path)
         matches = explain.explain(verdict, self.misconceptions, self.vectors)
-        return replace(base, verdict=verdict, explanation=explain.in_words(matches))
+        return replace(grade, verdict=verdict, explanation=explain.in_words(matches))
 
     def lint(self, submission: Submission) -> Linted:
         """Check every file in a confined child of its own: the text may be made to crash the parser."""
@@ -191,6 +201,7 @@ class Grader:
             "seconds": round(seconds, 3),
             "sandbox": sorted(self.bench.layers),
             "sandbox_notes": list(self.bench.notes),
+            "fault": grade.fault,
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()},
             "cases": [{**asdict(case), "status": case.status.value, "key": case.key} for case in grade.verdict.cases],
         }

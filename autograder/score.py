@@ -37,6 +37,7 @@ class Grade:
     verdict: Verdict
     possible: float
     rejected: str = ""
+    fault: str = ""
     remarks: tuple[str, ...] = ()
     explanation: str = ""
     lateness: Lateness | None = None
@@ -58,7 +59,8 @@ class Grade:
 
     @property
     def needs_a_person(self) -> bool:
-        return bool(self.verdict.grader_errors)
+        """Whether something of ours failed: the score must not stand before somebody has looked."""
+        return bool(self.verdict.grader_errors or self.fault)
 
 
 def lateness(course: Course, assignment: Assignment, submitted: datetime | None, due: datetime | None = None) -> Lateness | None:
@@ -149,7 +151,9 @@ def _output(grade: Grade) -> str:
     if not grade.complete:
         parts.append("Grading was interrupted; the cases below that have not run count as 0 here. Submit again or tell the staff.")
     parts += grade.verdict.notes
-    if grade.needs_a_person:
+    if grade.fault:
+        parts.append("The grader itself failed, not your program. The staff has to look at this submission; you lose nothing by it.")
+    elif grade.needs_a_person:
         parts.append("The grader itself failed on some cases (marked 'grader error'). The staff has to look at this submission.")
     parts += grade.remarks
     if grade.explanation:

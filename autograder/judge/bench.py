@@ -27,12 +27,17 @@ from autograder.errors import GraderError
 from autograder.observe.client import Observation, Zygote
 
 
+PREFIX = "tito-bench-"
+
+
 class Workbench(Protocol):
     """What judging needs of a bench: observers on compositions, and the limits they work under."""
 
     assignment: Assignment | Milestone
     limits: Limits
     datasets: Path
+    student_files: frozenset[str]
+    has_reference: bool
 
     @property
     def reference(self) -> compose.Composition: ...
@@ -66,20 +71,30 @@ class Bench:
         self.course, self.assignment = course, assignment
         self.limits: Limits = course.limits_of(assignment)
         self.datasets = course.datasets
+        # The files whose lines a message may quote: a student's own, never one of ours.
+        self.student_files = frozenset(assignment.writes if isinstance(assignment, Assignment) else course.owners)
+        # A milestone is judged on what runs, not against a reference.
+        self.has_reference = isinstance(assignment, Assignment)
         # Who follows what a program prints while it runs; nobody in grading.
         self.listener: Callable[[bytes], None] | None = None
         sandbox.guard_judge()
-        self.root = Path(tempfile.mkdtemp(prefix="tito-"))
+        sweep_leftovers()
+        self.root = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._alive_lock = _lock(self.root)
         # Others may pass through to a folder whose name they were told, and list nothing.
         self.root.chmod(0o711)
         self.zygote = Zygote()
-        self.layers = self.zygote.layers - without
-        self.notes = sandbox.require(self.layers, allow_weak_sandbox)
-        root_user = "uid" in self.layers
-        self.student_uid = sandbox.private_uid(2 * slot) if root_user else None
-        self.reference_uid = sandbox.private_uid(2 * slot + 1) if root_user else None
-        self._scratch = {role: self._make_scratch(role) for role in ("student", "reference")}
-        self.probes = self._lay_out_probes()
+        try:
+            self.layers = self.zygote.layers - without
+            self.notes = sandbox.require(self.layers, allow_weak_sandbox)
+            root_user = "uid" in self.layers
+            self.student_uid = sandbox.private_uid(2 * slot) if root_user else None
+            self.reference_uid = sandbox.private_uid(2 * slot + 1) if root_user else None
+            self._scratch = {role: self._make_scratch(role) for role in ("student", "reference")}
+            self.probes = self._lay_out_probes()
+        except BaseException:
+            self.close()
+            raise
 
     @cached_property
     def reference(self) -> compose.Composition:
@@ -133,9 +148,8 @@ class Bench:
 
     def close(self) -> None:
         self.zygote.close()
-        for folder in self.root.iterdir():
-            compose.discard(folder)
-        shutil.rmtree(self.root, ignore_errors=True)
+        os.close(self._alive_lock)
+        _remove(self.root)
 
     def __enter__(self) -> Bench:
         return self
@@ -168,6 +182,38 @@ class Bench:
         for path, mode in ((target, 0o444), (cached, 0o444), (cached.parent, 0o555), (folder, 0o555)):
             path.chmod(mode)
         return folder
+
+
+def sweep_leftovers() -> None:
+    """Remove the folders of benches whose process was killed: their lock is free."""
+    for root in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            if root.is_symlink() or root.stat().st_uid != os.getuid():
+                continue
+            os.close(_lock(root))
+        except OSError:
+            # Held by a living bench, or gone already.
+            continue
+        _remove(root)
+
+
+def _lock(root: Path) -> int:
+    """Hold the lock of a bench's folder; OSError while its owner lives. The lock ends with the process."""
+    import fcntl  # not on Windows, where nothing is graded but this module is imported
+
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove(root: Path) -> None:
+    for folder in root.iterdir():
+        compose.discard(folder)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 def python_paths() -> tuple[str, ...]:

@@ -63,11 +63,15 @@ PRINTED = 500
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened inside one case, before it is put in words."""
+    """What happened inside one case, before it is put in words.
+
+    `odd` is set when the test itself raised: what to say if an answer that it could not read is to blame.
+    """
 
     status: Status
     text: str = ""
     unwritten: bool = False
+    odd: str = ""
 
 
 class ReferenceHandle(Handle):
@@ -100,9 +104,12 @@ def judge(
     return _Judging(bench, files, composition, digest, seed).run(watcher or Watcher())
 
 
-def case_seed(seed: int, digest: str, case: Case) -> int:
-    """The seed of a case's inputs: the same for the same code, wherever and whenever it is graded."""
-    text = f"{seed}\0{digest}\0{case.file}\0{case.id}"
+def case_seed(seed: int, digest: str, case: Case, secret: str = "") -> int:
+    """The seed of a case's inputs: the same for the same code, wherever and whenever it is graded.
+
+    `secret` is the checksum of the test file: without knowing the hidden tests nobody can compute what will be drawn.
+    """
+    text = f"{seed}\0{digest}\0{secret}\0{case.file}\0{case.id}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
 
 
@@ -114,6 +121,7 @@ class _Judging:
         self.numbers = {
             (f.name, case.id): f"{i}.{j}" for i, f in enumerate(files, 1) for j, case in enumerate(f.cases, 1)
         }
+        self.secrets = {f.name: f.source_sha256 for f in files}
         self.done: dict[tuple[str, str], CaseResult] = {}
         self.watcher = Watcher()
         self.notes: tuple[str, ...] = ()
@@ -213,9 +221,10 @@ class _Judging:
             ),
             "reference": ReferenceHandle("reference", start(lambda: self.bench.reference, "reference"), *times),
             "datasets": self.bench.datasets,
-            "rng": np.random.default_rng(case_seed(self.seed, self.digest, case)),
+            "rng": np.random.default_rng(self._seed(case)),
         }
         started = time.monotonic()
+        outcome = Outcome(Status.GRADER_ERROR)
         lost: ObserverLost | None = None
         ending: Ending | None = None
         try:
@@ -233,7 +242,9 @@ class _Judging:
                 outcome, lost = Outcome(Status.GRADER_ERROR, str(error)), None
             else:
                 ending = ending or closed
-        if lost is not None:
+        if lost is None:
+            outcome = self._settled(case, outcome, environment)
+        else:
             outcome = Outcome(Status.CRASHED, _with_call(calls, f"the process ended: {_death(lost, ending)}"))
         return self._result(case, outcome, time.monotonic() - started, ending)
 
@@ -244,16 +255,55 @@ class _Judging:
         except Mismatch as error:
             return Outcome(Status.FAILED, str(error))
         except StudentError as error:
-            text = _with_call(calls, "your code " + _raised(error, self._source_line))
-            return Outcome(Status.ERROR, text, unwritten="NotImplementedError" in error.kinds)
+            if "NotImplementedError" in error.kinds:
+                return Outcome(Status.ERROR, "not written yet: " + _raised(error, self._source_line, ""), unwritten=True)
+            return Outcome(Status.ERROR, _with_call(calls, "your code " + _raised(error, self._source_line)))
         except ObserverTimeout:
             seconds = self.bench.limits.case_seconds
             return Outcome(Status.TIMED_OUT, _with_call(calls, f"no answer within {seconds:g} s"))
         except (ObserverLost, GraderError):
             raise
         except Exception as error:
-            return Outcome(Status.GRADER_ERROR, f"the test itself raised {type(error).__name__}: {error}")
+            raised = f"{type(error).__name__}: {error}"
+            odd = _with_call(calls, f"a value that the test cannot read ({raised})")
+            return Outcome(Status.GRADER_ERROR, f"the test itself raised {raised}", odd=odd)
         return Outcome(Status.PASSED)
+
+    def _settled(self, case: Case, outcome: Outcome, environment: dict[str, Any]) -> Outcome:
+        """Whose fault it was that the test itself raised: if it passes on the reference, the answer was at fault."""
+        if not outcome.odd or not self._passes_on_reference(case, environment):
+            return outcome
+        return Outcome(Status.FAILED, outcome.odd)
+
+    def _passes_on_reference(self, case: Case, environment: dict[str, Any]) -> bool:
+        """The case with the reference in the student's place, and the same draws."""
+        if not self.bench.has_reference:
+            return True
+        limits = self.bench.limits
+        observations: list[Any] = []
+
+        def observe() -> Any:
+            observations.append(self.bench.observe(self.bench.reference, "reference"))
+            return observations[-1]
+
+        again = {
+            **environment,
+            "student": ReferenceHandle("student", observe, limits.import_seconds, limits.case_seconds),
+            "reference": ReferenceHandle("reference", observe, limits.import_seconds, limits.case_seconds),
+            "rng": np.random.default_rng(self._seed(case)),
+        }
+        try:
+            with recording_calls() as calls:
+                return self._ask(case, again, calls).status is Status.PASSED
+        except (ObserverLost, GraderError):
+            return False
+        finally:
+            for observation in observations:
+                observation.close()
+
+    def _seed(self, case: Case) -> int:
+        # Public cases are known, and draw the same at a student's home, where the rest of the file is missing.
+        return case_seed(self.seed, self.digest, case, self.secrets[case.file] if case.hidden else "")
 
     def _result(self, case: Case, outcome: Outcome, seconds: float, ending: Ending | None) -> CaseResult:
         printed = ending.printed if ending else ""
@@ -267,7 +317,7 @@ class _Judging:
             status=outcome.status,
             message=_message(case, outcome, printed),
             detail=outcome.text[:DETAIL],
-            seed=case_seed(self.seed, self.digest, case),
+            seed=self._seed(case),
             unwritten=outcome.unwritten,
             printed=printed[:PRINTED],
             seconds=seconds,
@@ -283,7 +333,7 @@ class _Judging:
         """
         path, _, rest = where.partition(":")
         number = rest.split(" ", 1)[0]
-        if path not in self.bench.assignment.writes or not re.fullmatch("[0-9]{1,7}", number):
+        if path not in self.bench.student_files or not re.fullmatch("[0-9]{1,7}", number):
             return ""
         file = self.composition.path / path
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -311,11 +361,12 @@ def _message(case: Case, outcome: Outcome, printed: str) -> str:
     return "\n".join(parts)
 
 
-def _raised(error: StudentError, source_line: Callable[[str], str]) -> str:
-    text = f"raised {error.kinds[0]}: {_printable(error.text)[:500]}"
+def _raised(error: StudentError, source_line: Callable[[str], str], verb: str = "raised ") -> str:
+    """What was raised, and the student's line that raised it; without a verb only the text and the place."""
+    text = f"{verb}{error.kinds[0]}: {_printable(error.text)[:500]}" if verb else _printable(error.text)[:500]
     if error.where:
         text += f"\nat:       {_printable(error.where)}"
-        if line := source_line(error.where):
+        if verb and (line := source_line(error.where)):
             text += f"\n          {_printable(line)}"
     return text
 

@@ -84,8 +84,12 @@ class Zygote:
         self.control = ours
         self.control.settimeout(START_SECONDS)
         numpy_root = str(Path(np.__file__).resolve().parent.parent)
-        self._ask({"import_from": [str(PACKAGE_ROOT), numpy_root]})
-        self.layers = frozenset(self._ask({"do": "layers"})["layers"])
+        try:
+            self._ask({"import_from": [str(PACKAGE_ROOT), numpy_root]})
+            self.layers = frozenset(self._ask({"do": "layers"})["layers"])
+        except BaseException:
+            self.close()
+            raise
 
     def restart(self) -> None:
         self.close()

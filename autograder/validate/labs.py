@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from autograder.build import make_lab
 from autograder.course import Assignment, Course
 
 LAB_SECONDS = 180
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # Jupyter paints its tracebacks
 
 
 def run_lab(course: Course, assignment: Assignment, keep: Path | None = None) -> str:
@@ -42,7 +44,7 @@ def run_lab(course: Course, assignment: Assignment, keep: Path | None = None) ->
         try:
             client.execute(env=environment)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            return f"lab.py: {str(error).strip()[-1500:]}"
+            return f"lab.py: {_COLOUR.sub('', str(error)).strip()[-1500:]}"
         finally:
             if keep is not None:
                 keep.parent.mkdir(parents=True, exist_ok=True)

@@ -143,7 +143,7 @@ class Arena:
         bench = self.grader.bench
         uids = {uid for uid in (bench.student_uid, bench.reference_uid) if uid is not None}
         zygote = bench.zygote.process.pid
-        return [pid for pid in pids() if _parent(pid) == zygote or _owner(pid) in uids]
+        return [pid for pid in pids() if _parent(pid) == zygote or (_owner(pid) in uids and not _is_dead(pid))]
 
     def _scratch(self) -> list[Path]:
         return [path for path in self.grader.bench.root.iterdir() if path.name.startswith("scratch-")]
@@ -216,6 +216,14 @@ def _parent(pid: int) -> int | None:
 
 def _owner(pid: int) -> int | None:
     return _status(pid, "Uid:")
+
+
+def _is_dead(pid: int) -> bool:
+    """A zombie runs nothing any more; one that fell to an init that is slow to reap may stay for a while."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def _status(pid: int, key: str) -> int | None:
