@@ -98,7 +98,8 @@ def show(console: Console, graded: Graded, name: str, brief: bool) -> None:
     if grade.rejected:
         line.append(f"   not graded: {grade.rejected}", style="red")
     if grade.needs_a_person:
-        line.append("   grader error: a person has to look", style="magenta")
+        why = f" ({grade.fault})" if grade.fault else ""
+        line.append(f"   grader error: a person has to look{why}", style="magenta")
     console.print(line)
     if brief:
         return
@@ -114,6 +115,7 @@ def show(console: Console, graded: Graded, name: str, brief: bool) -> None:
         console.print(Text(f"late: -{grade.deduction:g} points: {grade.lateness.reason}"))
     if grade.explanation:
         console.print(Text(grade.explanation), style="cyan")
+    console.print(Text(f"score: {grade.score:g} of {grade.possible:g}", style="bold"))
 
 
 def table(cases: tuple[CaseResult, ...]) -> Table:

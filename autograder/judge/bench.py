@@ -27,7 +27,7 @@ from autograder.errors import GraderError
 from autograder.observe.client import Observation, Zygote
 
 
-PREFIX = "tito-bench-"
+PREFIX = "tito-judge-"
 
 
 class Workbench(Protocol):
@@ -79,8 +79,7 @@ class Bench:
         self.listener: Callable[[bytes], None] | None = None
         sandbox.guard_judge()
         sweep_leftovers()
-        self.root = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self._alive_lock = _lock(self.root)
+        self.root, self._alive_lock = _make_root()
         # Others may pass through to a folder whose name they were told, and list nothing.
         self.root.chmod(0o711)
         self.zygote = Zygote()
@@ -148,8 +147,8 @@ class Bench:
 
     def close(self) -> None:
         self.zygote.close()
-        os.close(self._alive_lock)
         _remove(self.root)
+        os.close(self._alive_lock)
 
     def __enter__(self) -> Bench:
         return self
@@ -190,11 +189,24 @@ def sweep_leftovers() -> None:
         try:
             if root.is_symlink() or root.stat().st_uid != os.getuid():
                 continue
-            os.close(_lock(root))
+            descriptor = _lock(root)
         except OSError:
-            # Held by a living bench, or gone already.
+            # Held by a living bench or by another sweep, or gone already.
             continue
-        _remove(root)
+        try:
+            _remove(root)
+        except FileNotFoundError:
+            pass  # its owner finished after it was listed here
+        finally:
+            os.close(descriptor)
+
+
+def _make_root() -> tuple[Path, int]:
+    """A new bench's folder and its lock. Locked before it bears the name that a sweep looks for."""
+    made = Path(tempfile.mkdtemp(prefix="tito-new-"))
+    descriptor = _lock(made)
+    root = made.with_name(PREFIX + made.name.removeprefix("tito-new-"))
+    return made.rename(root), descriptor
 
 
 def _lock(root: Path) -> int:

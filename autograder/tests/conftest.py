@@ -93,7 +93,9 @@ def busy_cores() -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "layers: attacks with layers of the sandbox switched off; slow, so only on demand")
+    config.addinivalue_line(
+        "markers", "layers: attacks with layers of the sandbox switched off; slow, so only on demand"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

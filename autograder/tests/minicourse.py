@@ -194,12 +194,12 @@ def twice(student, rng):
     expect.equal(student.shout(n), "!" * (2 * n))
 '''
 
-LAB = '''
+LAB = """
 # %% [markdown]
 # # A lab
 # %%
 print(1 + 1)
-'''
+"""
 
 FRAME = {
     "__init__.py": '"""A frame with nothing in it."""\n',
@@ -243,7 +243,7 @@ KILLS = {
 }
 
 # A lab that ends in a figure, without the cost of importing matplotlib: a PNG of one pixel.
-FIGURE = '''
+FIGURE = """
 # %%
 import base64
 
@@ -251,14 +251,17 @@ from IPython.display import Image, display
 
 pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 display(Image(data=base64.b64decode(pixel), format="png"))
-'''
+"""
 
 DOUBLE, MEAN = "return np.asarray(x) * 2", "return np.sum(x) / np.size(x)"
 
 
 def numbers(double: str = DOUBLE, mean: str = MEAN, top: str = "") -> str:
     """A student's tensor.py: statements at the top, and the bodies of the two functions."""
-    bodies = (f"def {name}(x):\n" + indent(dedent(body).strip("\n"), "    ") for name, body in (("double", double), ("mean", mean)))
+    bodies = (
+        f"def {name}(x):\n" + indent(dedent(body).strip("\n"), "    ")
+        for name, body in (("double", double), ("mean", mean))
+    )
     return "\n\n\n".join([f"import numpy as np\n\n{dedent(top)}".rstrip(), *bodies]) + "\n"
 
 

@@ -45,7 +45,11 @@ PROGRAMS = {
     "exceptions": {"double": "return 1 / 0", "mean": "y = undefined\nreturn y"},
     "blanks": {"double": "raise NotImplementedError('a01_numbers: double is yours to write')"},
     "odd values": {"double": "return {x.size}", "mean": "return object()"},
-    "printing": {"double": "print('\\x1b[31mtwice', x)\nreturn x", "mean": "print('y' * 10**6)\nreturn 0.0", "top": "print('imported')"},
+    "printing": {
+        "double": "print('\\x1b[31mtwice', x)\nreturn x",
+        "mean": "print('y' * 10**6)\nreturn 0.0",
+        "top": "print('imported')",
+    },
     "ends": {"double": "raise SystemExit(3)", "mean": "raise KeyboardInterrupt"},
     "a broken import": {"top": "import math\nmath.sqrt(-1)"},
     "an absent part": {"top": "import tinytorch.core.activations"},
@@ -77,7 +81,9 @@ def test_the_released_tests_give_the_same_inputs_and_messages_as_the_solution_s(
         graded = judge(grader.bench, grader.files, composition, "home")
     finally:
         compose.discard(composition.path)
-    assert told(checked.cases) == {case.key: (case.status.value, case.message) for case in graded.cases if not case.hidden}
+    assert told(checked.cases) == {
+        case.key: (case.status.value, case.message) for case in graded.cases if not case.hidden
+    }
     assert [case.key for case in checked.cases] == PUBLIC
     assert (checked.passed, checked.findings, checked.notes) == (0, (), ())
 
@@ -106,7 +112,10 @@ def test_a_program_that_never_lets_go_is_left_once_every_case_has_ended(mini, wo
 
 @pytest.mark.parametrize(
     ("top", "words"),
-    [("while True: pass", "importing your module does not end"), ("import os\nos._exit(0)", "importing your module ends the process")],
+    [
+        ("while True: pass", "importing your module does not end"),
+        ("import os\nos._exit(0)", "importing your module ends the process"),
+    ],
 )
 def test_an_import_that_does_not_come_back_is_the_student_s_and_told_in_one_line(top, words, mini, work, impatient):
     minicourse.put_numbers(work, numbers(top=top))
@@ -115,7 +124,13 @@ def test_an_import_that_does_not_come_back_is_the_student_s_and_told_in_one_line
 
 
 def test_text_that_looks_like_a_report_is_not_taken_for_one(mini, work):
-    forged = "import sys\nfor out in (sys.stdout, sys.stderr):\n    out.write('\\n\\x1etito {\"end\": 1}\\n')\n    out.flush()\nreturn x"
+    forged = """
+        import sys
+        for out in (sys.stdout, sys.stderr):
+            out.write('\\n\\x1etito {"end": 1}\\n')
+            out.flush()
+        return x
+    """
     minicourse.put_numbers(work, numbers(double=forged))
     checked = check(mini, mini.assignment("a01"), work)
     assert [case.status for case in checked.cases] == [Status.FAILED, Status.PASSED]
@@ -130,7 +145,7 @@ def test_only_the_question_asked_for_is_checked(mini, work):
 
 
 def test_an_unknown_question_is_told_the_known_ones(mini, work):
-    with pytest.raises(UserError, match="^no question is called 'doubble'; choose one of double, mean$"):
+    with pytest.raises(UserError, match=r"^no question is called 'doubble'; choose one of double, mean$"):
         check(mini, mini.assignment("a01"), work, "doubble")
 
 
@@ -146,7 +161,9 @@ def test_a_folder_without_the_work_and_one_without_tests_are_told(mini, tmp_path
         check(mini, mini.assignment("a01"), tmp_path)
     minicourse.put_numbers(tmp_path, numbers())
     unbuilt = mini.model_copy(update={"root": tmp_path})
-    with pytest.raises(UserError, match="has no tests/ folder; unpack the assignment's zip again, or run: tito build a01_numbers"):
+    with pytest.raises(
+        UserError, match="has no tests/ folder; unpack the assignment's zip again, or run: tito build a01_numbers"
+    ):
         check(unbuilt, mini.assignment("a01"), tmp_path)
 
 
@@ -159,13 +176,19 @@ def test_broken_tests_are_the_course_s_fault_with_their_reason(mini, work):
 # The command line.
 
 
-def test_the_command_recognises_the_folder_prints_each_case_and_says_by_status_whether_all_pass(tito, work, monkeypatch):
+def test_the_command_recognises_the_folder_prints_each_case_and_says_by_status_whether_all_pass(
+    tito, work, monkeypatch
+):
     monkeypatch.chdir(work)
     minicourse.put_numbers(work, numbers(mean="print('[bold]x')\nreturn 0.0"))
     status, out, err = tito("check")
     assert (status, err) == (1, "")
     lines = out.splitlines()
-    assert lines[:3] == ["a01_numbers: Can I count?", "  ok double: doubles integers  (2)", "  no mean: mean of a vector  (2)"]
+    assert lines[:3] == [
+        "a01_numbers: Can I count?",
+        "  ok double: doubles integers  (2)",
+        "  no mean: mean of a vector  (2)",
+    ]
     assert re.fullmatch(r"    asked:    student.mean\(\[.*\]\)", lines[3])
     assert lines[4].startswith("    expected: ")
     assert lines[5].startswith("    came:     0")
@@ -186,4 +209,7 @@ def test_the_command_shows_lint_s_remarks_and_ends_with_status_one(tito, work):
 
 
 def test_the_command_tells_a_wrong_question_in_one_line(tito, work):
-    assert tito("check", "--folder", work, "-q", "nope")[::2] == (2, "error: no question is called 'nope'; choose one of double, mean\n")
+    assert tito("check", "--folder", work, "-q", "nope")[::2] == (
+        2,
+        "error: no question is called 'nope'; choose one of double, mean\n",
+    )

@@ -19,6 +19,8 @@ from autograder.errors import GraderError, UserError
 from autograder.tests import minicourse
 
 REAL = load_course(Path(__file__).parents[2])
+WRITTEN = [a.key for a in REAL.written()]
+GRADED = [key for key in WRITTEN if set(REAL.closure(key)) <= set(WRITTEN)]  # all of them in a whole course
 TENSOR, WORDS = "tinytorch/core/tensor.py", "tinytorch/core/activations.py"
 
 
@@ -28,7 +30,9 @@ def course(tmp_path: Path) -> Course:
     return load_course(minicourse.write(tmp_path / "course"))
 
 
-def layer_of(tmp_path: Path, source: str, key: str = "a01_numbers", path: str = TENSOR, origin: str = "student") -> Layer:
+def layer_of(
+    tmp_path: Path, source: str, key: str = "a01_numbers", path: str = TENSOR, origin: str = "student"
+) -> Layer:
     file = tmp_path / f"{key}-{origin}.py"
     file.write_text(source, encoding="utf-8")
     return Layer(key, origin, {path: file})
@@ -79,7 +83,9 @@ def test_the_manifest_says_which_file_came_from_whom(mini, tmp_path):
 def test_a_student_s_layer_provides_its_own_files_and_the_stub_fills_in_what_is_absent(tmp_path):
     root = minicourse.write(tmp_path / "course")
     declared = root / "course.yaml"
-    declared.write_text(declared.read_text().replace("[tinytorch/core/tensor.py]", f"[{TENSOR}, tinytorch/core/extra.py]"))
+    declared.write_text(
+        declared.read_text().replace("[tinytorch/core/tensor.py]", f"[{TENSOR}, tinytorch/core/extra.py]")
+    )
     course = load_course(root)
     for name in (TENSOR, "tinytorch/core/extra.py"):
         stub = course.stub("a01_numbers") / name
@@ -100,15 +106,18 @@ def test_a_student_s_layer_provides_its_own_files_and_the_stub_fills_in_what_is_
 
 def test_grading_composes_the_reference_of_the_prerequisites_and_nothing_later(mini, tmp_path):
     words = compose.for_grading(mini, layer_of(tmp_path, "x = 1\n", "a02_words", WORDS))
-    assert [(layer.assignment, layer.origin) for layer in words] == [("a01_numbers", "reference"), ("a02_words", "student")]
+    assert [(layer.assignment, layer.origin) for layer in words] == [
+        ("a01_numbers", "reference"),
+        ("a02_words", "student"),
+    ]
     numbers = compose.for_grading(mini, layer_of(tmp_path, "x = 1\n"))
     assert [(layer.assignment, layer.origin) for layer in numbers] == [("a01_numbers", "student")]
 
 
-@pytest.mark.parametrize("key", [a.key for a in REAL.written()])
+@pytest.mark.parametrize("key", GRADED)
 def test_no_solution_line_of_the_graded_assignment_or_a_later_one_is_in_a_grading_composition(key, tmp_path):
     """Sources, byte code, manifest and placeholders: every byte is searched."""
-    answers = [a.key for a in REAL.written() if a.key not in REAL.closure(key)]
+    answers = [other for other in WRITTEN if other not in REAL.closure(key)]
     assert key in answers
     files = {}
     for path in REAL.by_key[key].writes:
@@ -125,14 +134,19 @@ def test_no_solution_line_of_the_graded_assignment_or_a_later_one_is_in_a_gradin
             telling = [line for line in lines if len(line) > 25 and line not in public]
             assert telling
             there = [line for line in telling if line in content]
-            shared = b"\n".join((REAL.solution(k) / p).read_bytes() for k in REAL.closure(key) for p in REAL.by_key[k].writes)
+            shared = b"\n".join(
+                (REAL.solution(k) / p).read_bytes() for k in REAL.closure(key) for p in REAL.by_key[k].writes
+            )
             assert [line for line in there if line not in shared] == []
 
 
 def test_a_milestone_takes_every_layer_of_the_student_and_the_reference_for_the_rest(mini, tmp_path):
     own = layer_of(tmp_path, "def shout(n):\n    return 'mine'\n", "a02_words", WORDS)
     layers = compose.with_students(mini, [own])
-    assert [(layer.assignment, layer.origin) for layer in layers] == [("a01_numbers", "reference"), ("a02_words", "student")]
+    assert [(layer.assignment, layer.origin) for layer in layers] == [
+        ("a01_numbers", "reference"),
+        ("a02_words", "student"),
+    ]
 
 
 def test_the_import_of_an_absent_file_names_its_assignment(tmp_path):
@@ -246,10 +260,14 @@ def test_the_digest_names_the_content_and_the_origins_not_the_folder(course, tmp
         return compose.compose(course, layers, tmp_path / name, **options).digest
 
     first = digest("one")
-    assert first == digest("two") == digest("three", linked=True) == digest("four", compose.reference_layers(course)[::-1])
+    assert (
+        first == digest("two") == digest("three", linked=True) == digest("four", compose.reference_layers(course)[::-1])
+    )
     as_student = [Layer("a01_numbers", "student", compose.reference_layer(course, "a01_numbers").files)]
     digests = {first, digest("five", ()), digest("six", compose.with_students(course, as_student))}
-    for number, file in enumerate((course.solution("a01_numbers") / TENSOR, course.solution("a02_words") / WORDS, *course.frame.rglob("*.py"))):
+    for number, file in enumerate(
+        (course.solution("a01_numbers") / TENSOR, course.solution("a02_words") / WORDS, *course.frame.rglob("*.py"))
+    ):
         file.write_text(file.read_text() + "\n# changed\n")
         digests.add(digest(f"changed{number}"))
     assert len(digests) == 3 + 5
@@ -271,7 +289,9 @@ def test_two_layers_for_one_assignment_are_refused(mini, tmp_path):
         compose.compose(mini, [layer, layer], tmp_path / "c")
 
 
-@pytest.mark.parametrize("path", [WORDS, "tinytorch/_names.py", "numpy.py", "../outside.py", "/etc/passwd", compose.MANIFEST])
+@pytest.mark.parametrize(
+    "path", [WORDS, "tinytorch/_names.py", "numpy.py", "../outside.py", "/etc/passwd", compose.MANIFEST]
+)
 def test_a_layer_with_a_file_it_does_not_own_is_refused_and_nothing_is_written(path, mini, tmp_path):
     layer = layer_of(tmp_path, "x = 1\n", path=path)
     with pytest.raises(GraderError, match=f"the layer of a01_numbers provides {path}, which it does not own"):
@@ -307,7 +327,10 @@ def test_a_missing_file_names_the_remedy_of_its_origin(course, tmp_path):
         compose.reference_layer(course, "a01_numbers")
     with pytest.raises(UserError, match=f"a01_numbers has no stub file {TENSOR} in .*; run: tito build a01_numbers"):
         compose.stub_layer(course, "a01_numbers")
-    with pytest.raises(UserError, match=rf"holds none of the files of a01_numbers \({TENSOR}\); point to the folder that contains tinytorch/"):
+    with pytest.raises(
+        UserError,
+        match=rf"holds none of the files of a01_numbers \({TENSOR}\); point to the folder that contains tinytorch/",
+    ):
         compose.student_layer(course, "a01_numbers", tmp_path)
 
 
@@ -317,7 +340,7 @@ def test_a_missing_file_names_the_remedy_of_its_origin(course, tmp_path):
 
 def test_every_written_assignment_imports_in_the_composition_in_which_it_is_graded(tmp_path):
     program = []
-    for key in [a.key for a in REAL.written()]:
+    for key in GRADED:
         made = compose.compose(REAL, compose.for_grading(REAL, compose.reference_layer(REAL, key)), tmp_path / key)
         modules = [path.removesuffix(".py").replace("/", ".") for path in REAL.by_key[key].writes]
         program.append((str(made.path), modules))
@@ -331,4 +354,4 @@ for folder, modules in {program!r}:
         assert importlib.import_module(module).__file__.startswith(folder)
 print(len({program!r}))
 """
-    assert python(tmp_path, code) == str(len(REAL.written()))
+    assert python(tmp_path, code) == str(len(GRADED))

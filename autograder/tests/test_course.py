@@ -35,21 +35,25 @@ def line_of(text: str, token: str) -> int:
 WRONG = {
     "unknown key": ("term: test", "term: test\ntimezon: UTC", "timezon: UTC",
         "timezon: unknown key 'timezon'; remove it or correct its spelling (did you mean 'timezone'?)"),
-    "unknown key below": ("max_days: 3", "max_days: 3, grace_minuts: 10", "late:", "late.grace_minuts: unknown key 'grace_minuts'"),
-    "unlike any key": ("term: test", "term: test\nxyzzy: 1", "xyzzy", "xyzzy: unknown key 'xyzzy'; remove it or correct its spelling"),
+    "unknown key below": ("max_days: 3", "max_days: 3, grace_minuts: 10", "late:",
+        "late.grace_minuts: unknown key 'grace_minuts'"),
+    "unlike any key": ("term: test", "term: test\nxyzzy: 1", "xyzzy",
+        "xyzzy: unknown key 'xyzzy'; remove it or correct its spelling"),
     "missing key": ("timezone: Europe/Berlin\n", "", "name:", "timezone: required key 'timezone' is missing; add it"),
     "missing key of an assignment": (NAMES, "key: a02_words", "a02_words",
         "assignments[1].title: required key 'title' is missing; add it"),
     "duplicate key": ("term: test", "term: test\nname: Again", "name: Again",
         "key 'name' stands twice (first in line 1); keep one"),
-    "duplicate key below": ("memory_mb: 512", "memory_mb: 512\n  memory_mb: 1024", "memory_mb: 1024", "key 'memory_mb' stands twice"),
+    "duplicate key below": ("memory_mb: 512", "memory_mb: 512\n  memory_mb: 1024", "memory_mb: 1024",
+        "key 'memory_mb' stands twice"),
     "a word for a number": ("memory_mb: 512", "memory_mb: plenty", "memory_mb",
         "limits.memory_mb: input should be a valid integer, unable to parse string as an integer; got 'plenty'"),
     "too small a number": ("memory_mb: 512", "memory_mb: 12", "memory_mb",
         "limits.memory_mb: input should be greater than or equal to 128; got 12"),
     "a time without an end": ("submission_seconds: 60", "submission_seconds: 9999", "submission_seconds",
         "limits.submission_seconds: input should be less than or equal to 2300"),
-    "a list where a mapping belongs": ("late: {grace_minutes: 10, percent_per_day: 10, max_days: 3}", "late: [10, 10, 3]", "late:",
+    "a list where a mapping belongs": ("late: {grace_minutes: 10, percent_per_day: 10, max_days: 3}",
+        "late: [10, 10, 3]", "late:",
         "late: input should be a valid dictionary"),
     "a date that is none": ("due: 2027-02-01T12:00:00", "due: soon", "due: soon", "assignments[1].due: "),
     "the 31st of February": ("due: 2027-02-01T12:00:00", "due: 2027-02-31T12:00:00", "due: 2027-02-31",
@@ -58,8 +62,10 @@ WRONG = {
         "assignments[1].due: write the local time without an offset; the zone is the course's `timezone`"),
     "a bad time zone": ("Europe/Berlin", "Mars/Olympus", "timezone",
         "timezone: 'Mars/Olympus' is not an IANA time zone such as America/New_York"),
-    "a path for a time zone": ("Europe/Berlin", "../../etc/passwd", "timezone", "timezone: '../../etc/passwd' is not an IANA time zone"),
-    "a key in another form": (NAMES, "key: words, title: Words", "key: words", "assignments[1].key: 'words' does not have the form"),
+    "a path for a time zone": ("Europe/Berlin", "../../etc/passwd", "timezone",
+        "timezone: '../../etc/passwd' is not an IANA time zone"),
+    "a key in another form": (NAMES, "key: words, title: Words", "key: words",
+        "assignments[1].key: 'words' does not have the form"),
     "the same assignment twice": (NAMES, "key: a01_numbers, title: Words", "title: Words",
         "assignments[1].key: a01 is declared twice (also as a01_numbers); keep one or renumber it"),
     "two assignments of one number": (NAMES, "key: a01_words, title: Words", "title: Words", "a01 is declared twice"),
@@ -69,9 +75,11 @@ WRONG = {
     "prerequisite declared below": ("requires: []", "requires: [a02_words]", "requires: [a02",
         "assignments[0].requires: a01_numbers requires a02_words, which is not declared above it"),
     "two owners of a file": ("core/activations.py", "core/tensor.py", "key: a02_words",
-        "assignments[1].writes: tinytorch/core/tensor.py is written by both a01_numbers and a02_words; a file has one owner"),
+        "assignments[1].writes: tinytorch/core/tensor.py is written by both a01_numbers and a02_words; a file has one "
+        "owner, remove it from one"),
     "no file": ("[tinytorch/core/activations.py]", "[]", "key: a02_words", "assignments[1].writes: "),
-    "no points": ("points: 4", "points: 0", "points: 0", "assignments[1].points: input should be greater than 0; got 0"),
+    "no points": ("points: 4", "points: 0", "points: 0",
+        "assignments[1].points: input should be greater than 0; got 0"),
     "limits of an assignment, misspelt": ("points: 4", "limits: {memory: 9}, points: 4", "limits: {memory",
         "assignments[1].limits.memory: a02_words: limits has no 'memory'; known are case_seconds"),
     "limits of an assignment, out of range": ("points: 4", "limits: {memory_mb: 9}, points: 4", "limits: {memory",
@@ -81,7 +89,8 @@ WRONG = {
     "the folder declared": ("term: test", "term: test\nroot: /tmp", "root:", "unknown key 'root'; remove it"),
     "indentation": ("  case_seconds: 2\n", "   case_seconds: 2\n", "  import_seconds", "not valid YAML: "),
     "an open bracket": ("allowed: [numpy]", "allowed: [numpy", "forbidden_standard", "not valid YAML: "),
-    "an object of Python": ("name: Mini", "name: !!python/object:os.system x", "name:", "not valid YAML: could not determine a constructor"),
+    "an object of Python": ("name: Mini", "name: !!python/object:os.system x", "name:",
+        "not valid YAML: could not determine a constructor"),
 }  # fmt: skip
 
 
@@ -114,9 +123,18 @@ def test_a_file_may_only_be_declared_by_its_plain_path_below_the_package(path, t
     ("content", "words"),
     [
         (b"", "course.yaml:1: expected keys such as name, limits, assignments at the top; the file holds nothing"),
-        (b"# only a comment\n", "course.yaml:1: expected keys such as name, limits, assignments at the top; the file holds nothing"),
-        (b"- a\n- b\n", "course.yaml:1: expected keys such as name, limits, assignments at the top; the file holds a list"),
-        (b"just words\n", "course.yaml:1: expected keys such as name, limits, assignments at the top; the file holds a str"),
+        (
+            b"# only a comment\n",
+            "course.yaml:1: expected keys such as name, limits, assignments at the top; the file holds nothing",
+        ),
+        (
+            b"- a\n- b\n",
+            "course.yaml:1: expected keys such as name, limits, assignments at the top; the file holds a list",
+        ),
+        (
+            b"just words\n",
+            "course.yaml:1: expected keys such as name, limits, assignments at the top; the file holds a str",
+        ),
         (b"name: Mini\nterm: caf\xe9\n", "course.yaml:2: not UTF-8 at byte 20; save the file as UTF-8"),
         (b"name: a\tb\x07\n", "not valid YAML: "),
         (b"a: 1\n---\nb: 2\n", "not valid YAML: "),
@@ -173,7 +191,9 @@ def test_the_file_is_looked_for_in_the_variable_then_upwards_then_beside_the_pac
 
 
 def test_a_path_without_a_file_is_told_with_the_path(tmp_path):
-    with pytest.raises(UserError, match=re.escape(f"cannot read {tmp_path}/course.yaml: No such file or directory; check the path")):
+    with pytest.raises(
+        UserError, match=re.escape(f"cannot read {tmp_path}/course.yaml: No such file or directory; check the path")
+    ):
         load_course(tmp_path)
 
 
@@ -280,4 +300,6 @@ def test_the_real_file_says_everything_it_declares_and_nothing_twice():
     declared = yaml.safe_load((REAL.root / "course.yaml").read_text(encoding="utf-8"))
     assert isinstance(REAL, Course)
     assert [a["key"] for a in declared["assignments"]] == CHAIN
-    assert REAL.due(REAL.assignment("a01")) - REAL.due(REAL.assignment("a01")).replace(tzinfo=timezone.utc) == timedelta(hours=5)
+    assert REAL.due(REAL.assignment("a01")) - REAL.due(REAL.assignment("a01")).replace(
+        tzinfo=timezone.utc
+    ) == timedelta(hours=5)

@@ -41,7 +41,8 @@ MESSAGES = {
     "nothing": (expect.close, (None, [1.0]), "expected: [1] (shape (1,), float64)\ncame:     None"),
     "text for numbers": (expect.close, ("1.0", 1.0), "expected: 1 (float64)\ncame:     '1.0'"),
     "equal text": (expect.equal, ("ab", "abc"), "expected: 'abc'\ncame:     'ab'"),
-    "equal lists": (expect.equal, ([1, (2.5, None)], [1, (2.5, "x")]), "expected: [1, (2.5, 'x')]\ncame:     [1, (2.5, None)]"),
+    "equal lists": (expect.equal, ([1, (2.5, None)], [1, (2.5, "x")]),
+        "expected: [1, (2.5, 'x')]\ncame:     [1, (2.5, None)]"),
     "equal dicts": (expect.equal, ({"a": 1}, {"a": 2}), "expected: {'a': 2}\ncame:     {'a': 1}"),
     "equal arrays": (expect.equal, (np.array([[1, 2]]), np.array([[1, 3]])),
         "expected: [[1, 3]] (shape (1, 2), int64)\ncame:     [[1, 2]] (shape (1, 2), int64)\n"
@@ -67,18 +68,25 @@ def test_a_message_says_what_was_expected_and_what_came(kind):
 ONES = np.ones((2, 2), F32)
 PASSES = {
     expect.close: [
-        (1.0, 1.0), (1, 1.0), (1.0 + 1e-9, 1.0), (np.array(2.0), 2), ([1, 2], np.array([1.0, 2.0])), (ONES, np.ones((2, 2))),
+        (1.0, 1.0), (1, 1.0), (1.0 + 1e-9, 1.0), (np.array(2.0), 2), ([1, 2], np.array([1.0, 2.0])),
+        (ONES, np.ones((2, 2))),
         (NAN, NAN), (INF, INF), (np.array([NAN, -INF]), [NAN, -INF]), (np.zeros((0, 3)), np.zeros((0, 3))), (0.0, -0.0),
-        (1 + 2j, 1 + 2j), (np.array([1e30], F32), [1e30]), (True, True), (100000.5, 100000.0), (5e-7, 0.0), (np.float16(0.5), 0.5),
+        (1 + 2j, 1 + 2j), (np.array([1e30], F32), [1e30]), (True, True), (100000.5, 100000.0), (5e-7, 0.0),
+        (np.float16(0.5), 0.5),
     ],
     expect.equal: [
-        (3, 3), (3.0, 3), (3, 3.0), ("x", "x"), (None, None), (True, True), (np.bool_(True), True), (b"x", b"x"), ([1, [2]], [1, [2]]),
-        ((1,), [1]), ({"a": [1]}, {"a": [1]}), (NAN, NAN), (F32(NAN), NAN), ([NAN], [NAN]), (np.arange(3), np.arange(3)),
-        ([0, 1, 2], np.arange(3)), (np.array([NAN, 1]), np.array([NAN, 1])), (np.array(5), 5), (np.int64(5), 5), (5, np.int64(5)),
-        (True, np.bool_(True)), (2.5, np.float64(2.5)), ([np.arange(2)], [np.arange(2)]), (np.str_("x"), "x"), (np.zeros(0), np.zeros(0)),
+        (3, 3), (3.0, 3), (3, 3.0), ("x", "x"), (None, None), (True, True), (np.bool_(True), True), (b"x", b"x"),
+        ([1, [2]], [1, [2]]),
+        ((1,), [1]), ({"a": [1]}, {"a": [1]}), (NAN, NAN), (F32(NAN), NAN), ([NAN], [NAN]),
+        (np.arange(3), np.arange(3)),
+        ([0, 1, 2], np.arange(3)), (np.array([NAN, 1]), np.array([NAN, 1])), (np.array(5), 5), (np.int64(5), 5),
+        (5, np.int64(5)),
+        (True, np.bool_(True)), (2.5, np.float64(2.5)), ([np.arange(2)], [np.arange(2)]), (np.str_("x"), "x"),
+        (np.zeros(0), np.zeros(0)),
         (np.array(["a"])[0], "a"),
     ],
-    expect.shape: [(np.zeros((2, 3)), (2, 3)), ((2, 3), [2, 3]), ([2, 3], (2, 3)), (np.zeros(()), ()), ((np.int64(2),), (2,))],
+    expect.shape: [(np.zeros((2, 3)), (2, 3)), ((2, 3), [2, 3]), ([2, 3], (2, 3)), (np.zeros(()), ()),
+        ((np.int64(2),), (2,))],
     expect.dtype: [(ONES, "float32"), (F32(1), "float32"), ("int64", "int64"), (np.zeros(1, bool), "bool")],
     expect.finite: [(ONES,), (1,), (1.5,), ([1, 2],), (np.zeros(0),), (np.array([True]),), (1j,)],
     expect.between: [(1, 1, 2, "x"), (2.0, 1, 2, "x"), (np.array([[1.5]]), 1, 2, "x"), (F32(1.5), 1, 2, "x")],
@@ -86,27 +94,38 @@ PASSES = {
 }  # fmt: skip
 FAILS = {
     expect.close: [
-        (1.0, 1.1), (1.0, 1.001), (0.0, 1e-5), (NAN, 1.0), (1.0, NAN), (INF, -INF), (1e308, INF), ([1, 2], [2, 1]), (ONES, np.ones(4)),
-        (ONES, np.ones((2, 2, 1))), (1.0, [1.0]), ([1.0], 1.0), (None, 1.0), ("a", 1.0), ([], [1.0]), ([[1], [1, 2]], [1.0]),
+        (1.0, 1.1), (1.0, 1.001), (0.0, 1e-5), (NAN, 1.0), (1.0, NAN), (INF, -INF), (1e308, INF), ([1, 2], [2, 1]),
+        (ONES, np.ones(4)),
+        (ONES, np.ones((2, 2, 1))), (1.0, [1.0]), ([1.0], 1.0), (None, 1.0), ("a", 1.0), ([], [1.0]),
+        ([[1], [1, 2]], [1.0]),
         ([None], [1.0]), ({"a": 1}, 1.0), (b"1", 1.0), (np.array(["1"]), [1.0]), (np.zeros((0, 3)), np.zeros((3, 0))),
-        (1 + 5j, 1.0), (np.array([1 + 1e-3j]), [1.0]), (1.0, 1 + 5j), (False, 1.0), ((), 0.0), ([[]], 0.0), (2**999, 1.0),
+        (1 + 5j, 1.0), (np.array([1 + 1e-3j]), [1.0]), (1.0, 1 + 5j), (False, 1.0), ((), 0.0), ([[]], 0.0),
+        (2**999, 1.0),
     ],
     expect.equal: [
-        (3, 4), (3, "3"), ("3", 3), (True, 1), (1, True), (np.bool_(True), 1), (0, False), (None, 0), (0, None), ("", None), ([], None),
-        ([1], [1, 2]), ([1, 2], [1]), ([1, 2], [2, 1]), ({}, {"a": 1}), ({"a": 1}, {}), ({"a": 1}, {"b": 1}), (NAN, 1.0), (1.0, NAN),
+        (3, 4), (3, "3"), ("3", 3), (True, 1), (1, True), (np.bool_(True), 1), (0, False), (None, 0), (0, None),
+        ("", None), ([], None),
+        ([1], [1, 2]), ([1, 2], [1]), ([1, 2], [2, 1]), ({}, {"a": 1}), ({"a": 1}, {}), ({"a": 1}, {"b": 1}),
+        (NAN, 1.0), (1.0, NAN),
         (b"x", "x"), ("x", b"x"), (np.arange(3), np.array([0, 1, 3])), (np.arange(3), np.arange(4)), (5, np.arange(3)),
-        (None, np.arange(3)), ("abc", np.arange(3)), (np.array(["a"]), np.array([1])), (np.array([5]), 5), (np.array(5), "5"), ("x", ["x"]),
-        ([np.arange(2)], [np.arange(3)]), ([[0, 1]], [np.arange(2)]), ([np.array([0, 2])], [np.arange(2)]), (5, np.int64(6)),
+        (None, np.arange(3)), ("abc", np.arange(3)), (np.array(["a"]), np.array([1])), (np.array([5]), 5),
+        (np.array(5), "5"), ("x", ["x"]),
+        ([np.arange(2)], [np.arange(3)]), ([[0, 1]], [np.arange(2)]), ([np.array([0, 2])], [np.arange(2)]),
+        (5, np.int64(6)),
         (1, np.bool_(True)), (F32(NAN), 0.0), (np.array([1.0, NAN]), np.array([NAN, 1.0])), ([1.5], "1.5"), (1e-9, 0),
     ],
     expect.shape: [
-        (np.zeros((2, 3)), (3, 2)), ((2, 3), (2,)), (6, (6,)), (None, ()), ("(2,)", (2,)), (np.zeros(()), (1,)), ((2.5,), (2,)),
+        (np.zeros((2, 3)), (3, 2)), ((2, 3), (2,)), (6, (6,)), (None, ()), ("(2,)", (2,)), (np.zeros(()), (1,)),
+        ((2.5,), (2,)),
         (((2,),), (2,)), ((np.arange(2),), (2,)), (({},), (2,)), ((None,), (2,)),
     ],
-    expect.dtype: [(ONES, "float64"), ("float64", "float32"), (1.5, "float64"), (None, "float64"), ([1.5], "float64"), ("float", "float64")],
+    expect.dtype: [(ONES, "float64"), ("float64", "float32"), (1.5, "float64"), (None, "float64"), ([1.5], "float64"),
+        ("float", "float64")],
     expect.finite: [(NAN,), (INF,), (np.array([1, -INF], F32),), (None,), ("1",), ([1, NAN],), (complex(0, NAN),)],
-    expect.between: [(0.999, 1, 2, "x"), (2.001, 1, 2, "x"), (NAN, 1, 2, "x"), (None, 1, 2, "x"), ("1.5", 1, 2, "x"), ([1.5], 1, 2, "x"),
-        (np.array([1.5, 1.5]), 1, 2, "x"), (1.5 + 0j, 1, 2, "x"), (INF, 1, 2, "x"), (np.array(["1.5"]), 1, 2, "x"), (np.zeros(0), -1, 1, "x")],
+    expect.between: [(0.999, 1, 2, "x"), (2.001, 1, 2, "x"), (NAN, 1, 2, "x"), (None, 1, 2, "x"), ("1.5", 1, 2, "x"),
+        ([1.5], 1, 2, "x"),
+        (np.array([1.5, 1.5]), 1, 2, "x"), (1.5 + 0j, 1, 2, "x"), (INF, 1, 2, "x"), (np.array(["1.5"]), 1, 2, "x"),
+        (np.zeros(0), -1, 1, "x")],
     expect.true: [(False, "x"), (np.bool_(False), "x")],
 }  # fmt: skip
 
@@ -139,7 +158,9 @@ def test_closeness_is_absolute_near_zero_and_relative_elsewhere(size):
 
 
 def test_a_condition_that_is_no_bool_is_the_test_s_own_fault():
-    with pytest.raises(TypeError, match=r"expect.true needs a bool, got ndarray; compare with expect.close or expect.equal"):
+    with pytest.raises(
+        TypeError, match=r"expect.true needs a bool, got ndarray; compare with expect.close or expect.equal"
+    ):
         expect.true(np.array([True]), "x")
 
 
@@ -182,16 +203,27 @@ def test_a_call_is_shown_as_a_student_would_type_it(args, kwargs, text):
     assert format_call("f", args, kwargs) == text
 
 
-HOSTILE = ["\x1b[31mred", "two\nlines", "\u202eback", "x" * 10**6, np.str_("\x1b[2J" * 99), ["\x07"] * 3, {"\x1b[0m": "\r"}, ("\x00",)]
+HOSTILE = [
+    "\x1b[31mred",
+    "two\nlines",
+    "\u202eback",
+    "x" * 10**6,
+    np.str_("\x1b[2J" * 99),
+    ["\x07"] * 3,
+    {"\x1b[0m": "\r"},
+    ("\x00",),
+]
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize(
     "fails",
     [
-        lambda v: expect.close(v, 1.0), lambda v: expect.equal(v, 1), lambda v: expect.shape(v, (2,)), lambda v: expect.shape((v,), (2,)),
+        lambda v: expect.close(v, 1.0), lambda v: expect.equal(v, 1), lambda v: expect.shape(v, (2,)),
+        lambda v: expect.shape((v,), (2,)),
         lambda v: expect.dtype(v, "float32"), lambda v: expect.finite(v), lambda v: expect.between(v, 0, 1, "it"),
-        lambda v: expect.equal([v], [1]), lambda v: expect.close([v], [1.0]), lambda v: expect.raises(ValueError, lambda: v),
+        lambda v: expect.equal([v], [1]), lambda v: expect.close([v], [1.0]),
+        lambda v: expect.raises(ValueError, lambda: v),
     ],
 )  # fmt: skip
 def test_no_text_of_a_student_moves_the_cursor_or_fills_the_page(fails, value):
@@ -215,7 +247,9 @@ def student_error(kind: type[BaseException], text: str = "") -> StudentError:
     return StudentError(f"{kind.__name__}: {text}", tuple(k.__name__ for k in kind.__mro__), text)
 
 
-@pytest.mark.parametrize("wrap", [student_error, lambda kind, text: kind(text)], ids=["over the wire", "called directly"])
+@pytest.mark.parametrize(
+    "wrap", [student_error, lambda kind, text: kind(text)], ids=["over the wire", "called directly"]
+)
 def test_the_error_asked_for_is_accepted_with_its_subclasses_and_every_text_it_has_to_mention(wrap):
     probe = failing(wrap(ZeroDivisionError, "shapes (2, 3) and (4,) differ"))
     expect.raises(ZeroDivisionError, probe)
@@ -224,7 +258,8 @@ def test_the_error_asked_for_is_accepted_with_its_subclasses_and_every_text_it_h
         "expected: ValueError is raised\ncame:     ZeroDivisionError: shapes (2, 3) and (4,) differ"
     )
     assert told(expect.raises, ZeroDivisionError, probe, mentions=["(2, 3)", "(5,)", "x"]) == (
-        "expected: an error message that mentions '(5,)' and 'x'\ncame:     ZeroDivisionError: shapes (2, 3) and (4,) differ"
+        "expected: an error message that mentions '(5,)' and 'x'\n"
+        "came:     ZeroDivisionError: shapes (2, 3) and (4,) differ"
     )
 
 
@@ -235,7 +270,9 @@ def test_a_value_where_an_error_was_due_is_told():
 
 
 @pytest.mark.parametrize("asked", [NotImplementedError, RuntimeError, Exception, BaseException])
-@pytest.mark.parametrize("wrap", [student_error, lambda kind, text: kind(text)], ids=["over the wire", "called directly"])
+@pytest.mark.parametrize(
+    "wrap", [student_error, lambda kind, text: kind(text)], ids=["over the wire", "called directly"]
+)
 def test_an_unwritten_function_never_counts_as_the_error_asked_for(asked, wrap):
     class Mine(NotImplementedError):
         pass

@@ -9,7 +9,16 @@ import pytest
 import yaml
 
 from autograder.errors import GraderError
-from autograder.explain import KILLS, MISCONCEPTIONS, Match, Misconception, explain, in_words, load_misconceptions, load_vectors
+from autograder.explain import (
+    KILLS,
+    MISCONCEPTIONS,
+    Match,
+    Misconception,
+    explain,
+    in_words,
+    load_misconceptions,
+    load_vectors,
+)
 from autograder.judge.cases import CaseResult, Status, Verdict
 
 ALL = "abcdefghij"
@@ -18,7 +27,13 @@ ALL = "abcdefghij"
 def named(identity: str) -> Misconception:
     edit = {"find": "x", "put": "y"}
     return Misconception(
-        id=identity, title=f"Title of {identity}", file="f.py", edits=(edit,), loses=("t",), hint=f"Hint of {identity}.\n", read="README.md#x"
+        id=identity,
+        title=f"Title of {identity}",
+        file="f.py",
+        edits=(edit,),
+        loses=("t",),
+        hint=f"Hint of {identity}.\n",
+        read="README.md#x",
     )
 
 
@@ -28,7 +43,8 @@ def verdict(failing: Iterable[str], unwritten: Iterable[str] = "", **other: Iter
     for name, letters in other.items():
         statuses.update(dict.fromkeys(letters, Status[name.upper()]))
     cases = [
-        CaseResult("q", letter, f"1.{n}", letter, False, 1, statuses.get(letter, Status.PASSED), "", "", 0, letter in set(unwritten))
+        CaseResult("q", letter, f"1.{n}", letter, False, 1, statuses.get(letter, Status.PASSED), "", "", 0,
+            letter in set(unwritten))
         for n, letter in enumerate(ALL, 1)
     ]  # fmt: skip
     return Verdict("a01", tuple(cases))
@@ -114,7 +130,8 @@ def test_the_misconceptions_and_their_vectors_are_read_from_the_solution(mini):
 
 
 GOOD = {
-    "id": "x", "title": "T", "file": "f.py", "edits": [{"find": "a", "put": "b"}], "loses": ["t"], "hint": "h", "read": "README.md#r",
+    "id": "x", "title": "T", "file": "f.py", "edits": [{"find": "a", "put": "b"}], "loses": ["t"], "hint": "h",
+    "read": "README.md#r",
 }  # fmt: skip
 
 

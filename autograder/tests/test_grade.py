@@ -1,4 +1,4 @@
-"""Grading from a file to its results: scores, messages, exit statuses, and one clear line for everything that is no submission."""
+"""Grading from a file to its results: scores, messages, exit statuses, one clear line for whatever is no submission."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def test_the_solution_scores_everything_as_zip_folder_and_notebook(grader, mini,
 def test_the_untouched_stub_scores_nothing_in_every_case_and_is_told_what_is_not_written(grader, mini):
     graded = grader.grade(mini.stub("a01_numbers"))
     assert (graded.grade.score, graded.ok) == (0, True)
-    assert {(case.status, case.unwritten, case.earned) for case in graded.grade.verdict.cases} == {(Status.ERROR, True, 0)}
+    assert {(case.status, case.unwritten, case.earned) for case in graded.grade.verdict.cases} == {
+        (Status.ERROR, True, 0)
+    }
     assert f"{TENSOR}:8: double is not written yet" in graded.grade.remarks
     assert graded.grade.explanation == ""
 
@@ -76,18 +78,25 @@ def test_each_misconception_loses_its_cases_and_is_told_its_hint(number, grader,
 
 
 def test_a_misconception_is_told_although_the_other_function_is_not_written_yet(grader, submission):
-    graded = grader.grade(submission(double="return np.asarray(x) ** 2", mean="raise NotImplementedError('a01_numbers: mean is yours to write')"))
+    graded = grader.grade(
+        submission(
+            double="return np.asarray(x) ** 2", mean="raise NotImplementedError('a01_numbers: mean is yours to write')"
+        )
+    )
     assert graded.grade.explanation.startswith("This looks like:\n- Squares instead of doubles.")
 
 
 BROKEN = [
-    "1 / 0", "return None", "while True: pass", "import os; os._exit(1)", "return {x}", "raise SystemExit", "import signal, os; os.kill(0, 9)",
+    "1 / 0", "return None", "while True: pass", "import os; os._exit(1)", "return {x}", "raise SystemExit",
+    "import signal, os; os.kill(0, 9)",
     "raise NotImplementedError",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("body", BROKEN)
-def test_a_submission_whose_second_function_is_broken_loses_only_that_function_s_points(body, grader, submission, monkeypatch):
+def test_a_submission_whose_second_function_is_broken_loses_only_that_function_s_points(
+    body, grader, submission, monkeypatch
+):
     quick = grader.bench.limits.model_copy(update={"case_seconds": 0.3})
     monkeypatch.setattr(grader.bench, "limits", quick)
     graded = grader.grade(submission(mean=body))
@@ -103,10 +112,13 @@ REJECTED = {
     "an empty zip": ("work.zip", {}, "work.zip holds no files"),
     "the wrong assignment": ("work.zip", {"tinytorch/core/activations.py": "x = 1\n"}, "submit it to a02_words"),
     "a missing file": ("work.zip", {"notes.txt": "x"}, TENSOR),
-    "a file by a wrong name": ("work.zip", {"tinytorch/core/tensors.py": "x = 1\n"}, f"rename tinytorch/core/tensors.py to {TENSOR}"),
-    "two files that could be it": ("work.zip", {"a/tensor.py": "x = 1\n", "b/tensor.py": "x = 2\n"}, "a/tensor.py, b/tensor.py; keep one"),
+    "a file by a wrong name": ("work.zip", {"tinytorch/core/tensors.py": "x = 1\n"},
+        f"rename tinytorch/core/tensors.py to {TENSOR}"),
+    "two files that could be it": ("work.zip", {"a/tensor.py": "x = 1\n", "b/tensor.py": "x = 2\n"},
+        "a/tensor.py, b/tensor.py; keep one"),
     "a syntax error": ("work.zip", {TENSOR: numbers() + "\ndef broken(:\n    pass\n"}, f"{TENSOR}:11: "),
-    "a forbidden import": ("work.zip", {TENSOR: "import torch\n" + numbers()}, f"{TENSOR}:1: 'torch' already does what you are asked to build"),
+    "a forbidden import": ("work.zip", {TENSOR: "import torch\n" + numbers()},
+        f"{TENSOR}:1: 'torch' already does what you are asked to build"),
     "a forbidden part of the library": ("work.zip", {TENSOR: numbers(top="import socket")}, f"{TENSOR}:3: "),
     "not UTF-8": ("work.zip", {TENSOR: b"x = '\xff\xfe\x81'\n"}, TENSOR),
 }  # fmt: skip
@@ -199,10 +211,18 @@ def test_an_assignment_that_is_not_written_yet_cannot_be_graded(mini, tmp_path):
 
 TWICE = "    expect.equal(student.double(x), 2 * x)"
 VACUOUS = {
-    "a case that expects nothing": (TWICE, "    student.double(x)", "test_double.py:15: integers always passes: it calls no expect.*"),
+    "a case that expects nothing": (
+        TWICE,
+        "    student.double(x)",
+        "test_double.py:15: integers always passes: it calls no expect.*",
+    ),
     "an empty case": (f"    x = rng.integers(1, 100, size=5)\n{TWICE}", "    pass", "test_double.py:15:"),
     "a case of a coroutine": ("def integers", "async def integers", "test_double.py:15:"),
-    "a decorator without parentheses": ('@test_case(name="doubles integers", points=2)', "@test_case", "test_double.py:14:"),
+    "a decorator without parentheses": (
+        '@test_case(name="doubles integers", points=2)',
+        "@test_case",
+        "test_double.py:14:",
+    ),
     "no OK_FORMAT": ("OK_FORMAT = False\n", "", "OK_FORMAT"),
     "no points": ("points=2)", "points=0)", "test_double.py:14:"),
     "a case that was forgotten": ('@test_case(name="doubles integers", points=2)\n', "", "integers"),
@@ -256,14 +276,29 @@ def test_a_folder_of_nothing_and_a_path_of_nothing_are_told(tmp_path):
     (tmp_path / "clutter" / "__MACOSX").mkdir()
     (tmp_path / "clutter" / "notes.txt").touch()
     for name in ("empty", "clutter"):
-        with pytest.raises(UserError, match=f"{name} holds no zip, notebook or folder; give the folder that holds the submissions"):
+        with pytest.raises(
+            UserError, match=f"{name} holds no zip, notebook or folder; give the folder that holds the submissions"
+        ):
             find_submissions((tmp_path / name,), (TENSOR,))
-    with pytest.raises(UserError, match="nowhere.zip does not exist; give a zip, a notebook or a folder"):
+    with pytest.raises(UserError, match=r"nowhere.zip does not exist; give a zip, a notebook or a folder"):
         find_submissions((tmp_path / "nowhere.zip",), (TENSOR,))
 
 
 def test_results_of_different_submissions_never_share_a_folder(tmp_path):
-    names = ["x/a.zip", "y/a.zip", "a.ipynb", "z/a~2.zip", "a_2.zip", "we ird[1].zip", "we_ird_1_.zip", "..zip", "...", "\u00e9.zip", "a b", "A.zip"]
+    names = [
+        "x/a.zip",
+        "y/a.zip",
+        "a.ipynb",
+        "z/a~2.zip",
+        "a_2.zip",
+        "we ird[1].zip",
+        "we_ird_1_.zip",
+        "..zip",
+        "...",
+        "\u00e9.zip",
+        "a b",
+        "A.zip",
+    ]
     sources = []
     for name in names:
         path = tmp_path / name
@@ -280,6 +315,7 @@ def test_results_of_different_submissions_never_share_a_folder(tmp_path):
 
 
 # The command line.
+
 
 def test_the_command_grades_writes_results_and_prints_the_score(tito, submission, tmp_path):
     status, out, err = tito("grade", "a01", submission(mean="return np.sum(x) / len(x)"), "--out", tmp_path / "out")
@@ -334,17 +370,28 @@ def test_a_wrong_command_is_one_line_and_status_two(tito, tmp_path, mini, submis
         assert (status, out) == (2, "")
         return err
 
-    assert errors("grade", "a09", submission()) == "error: no assignment is called 'a09'; choose one of a01_numbers, a02_words\n"
-    assert errors("grade", "a01", tmp_path / "none.zip") == f"error: {tmp_path}/none.zip does not exist; give a zip, a notebook or a folder\n"
+    assert (
+        errors("grade", "a09", submission())
+        == "error: no assignment is called 'a09'; choose one of a01_numbers, a02_words\n"
+    )
+    assert (
+        errors("grade", "a01", tmp_path / "none.zip")
+        == f"error: {tmp_path}/none.zip does not exist; give a zip, a notebook or a folder\n"
+    )
     assert "did you mean 'tito grade'?" in errors("grad", "a01")
     assert "Missing argument" in errors("grade", "a01")
     broken = tmp_path / "course.yaml"
     broken.write_text("name: [\n")
     monkeypatch.setenv("TITO_COURSE", str(tmp_path))
-    assert re.fullmatch(r"error: course.yaml:2: not valid YAML: .*; fix the indentation or quote the value\n", errors("grade", "a01", submission()))
+    assert re.fullmatch(
+        r"error: course.yaml:2: not valid YAML: .*; fix the indentation or quote the value\n",
+        errors("grade", "a01", submission()),
+    )
 
 
-def test_a_fault_of_the_course_s_tests_is_status_three_and_no_student_s(tito, own_course, submission, monkeypatch, tmp_path):
+def test_a_fault_of_the_course_s_tests_is_status_three_and_no_student_s(
+    tito, own_course, submission, monkeypatch, tmp_path
+):
     monkeypatch.setenv("TITO_COURSE", str(own_course.root))
     tests = own_course.solution("a01_numbers") / "tests" / "test_double.py"
     change(tests, TWICE, "    expect.equal(student.double(x).no_such_thing, 2 * x)")

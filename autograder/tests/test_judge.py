@@ -1,4 +1,4 @@
-"""Judging: every way in which a case can end is reached and right, cases do not touch each other, and a fault of ours is ours."""
+"""Judging: every way in which a case can end is reached and right, no case touches another, our faults are ours."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ class Court:
         return load_test_files(place)
 
     def judge(
-        self, files: tuple[TestFile, ...], watcher: Watcher | None = None, digest: str = "digest", seed: int = 0, **parts: str
+        self, files: tuple[TestFile, ...], watcher: Watcher | None = None, digest: str = "digest", seed: int = 0,
+        **parts: str
     ) -> Verdict:  # fmt: skip
         source = self.folder / "tensor.py"
         source.write_text(minicourse.numbers(**parts), encoding="utf-8")
@@ -99,14 +100,18 @@ def statuses(verdict: Verdict) -> list[str]:
 
 
 def test_a_right_answer_passes_and_earns_the_points(court):
-    found = court.one(case("x = rng.normal(size=3)\nexpect.close(student.double(x), 2 * x)", points=2.5, success_message="Well done."))
+    found = court.one(
+        case("x = rng.normal(size=3)\nexpect.close(student.double(x), 2 * x)", points=2.5, success_message="Well done.")
+    )
     assert (found.status, found.earned, found.message, found.detail) == (Status.PASSED, 2.5, "Well done.", "")
     assert found.memory_kb > 10_000
     assert found.cpu_seconds > 0
 
 
 def test_a_wrong_answer_fails_with_what_was_asked_expected_and_came(court):
-    found = court.one(case("expect.equal(student.double([1, 2]), [2, 4])", failure_message="Twice!"), double="return [2, 3]")
+    found = court.one(
+        case("expect.equal(student.double([1, 2]), [2, 4])", failure_message="Twice!"), double="return [2, 3]"
+    )
     assert (found.status, found.earned) == (Status.FAILED, 0)
     assert found.message == "asked:    student.double([1, 2])\nexpected: [2, 4]\ncame:     [2, 3]\nTwice!"
 
@@ -166,7 +171,9 @@ def test_too_much_memory_is_the_program_s_own_error(court):
     assert "MemoryError" in found.message
 
 
-@pytest.mark.parametrize("body", ["import os; os._exit(0)", "raise ValueError('(3,) no')", "raise ZeroDivisionError", "return 1"])
+@pytest.mark.parametrize(
+    "body", ["import os; os._exit(0)", "raise ValueError('(3,) no')", "raise ZeroDivisionError", "return 1"]
+)
 @pytest.mark.parametrize("asked", ["Exception", "ValueError"])
 def test_an_expected_error_is_the_error_itself_never_a_death(body, asked, court):
     found = court.one(case(f"expect.raises({asked}, student.double, 3, mentions=['no'])"), double=body)
@@ -176,7 +183,10 @@ def test_an_expected_error_is_the_error_itself_never_a_death(body, asked, court)
 
 def test_a_time_out_while_an_error_is_expected_is_a_time_out(court):
     limit(court, case_seconds=0.3)
-    assert court.one(case("expect.raises(Exception, student.double, 3)"), double="while True: pass").status is Status.TIMED_OUT
+    assert (
+        court.one(case("expect.raises(Exception, student.double, 3)"), double="while True: pass").status
+        is Status.TIMED_OUT
+    )
 
 
 # A fault of ours.
@@ -184,9 +194,18 @@ def test_a_time_out_while_an_error_is_expected_is_a_time_out(court):
 OURS = {
     "an answer used unseen": ("expect.close(student.double(1)['x'], 2)", "the test itself raised IndexError"),
     "a ValueError in the test": ("expect.equal(student.double(1), 2)\nint('x')", "the test itself raised ValueError"),
-    "a condition that is none": ("expect.true(student.double(1), 'x')", "the test itself raised TypeError: expect.true needs a bool"),
-    "an input that cannot travel": ("expect.equal(student.double({1}), 2)", "the test itself raised WireError: the value['args'][0] is a set"),
-    "an input that cannot travel, in raises": ("expect.raises(Exception, student.double, {1})", "the test itself raised WireError"),
+    "a condition that is none": (
+        "expect.true(student.double(1), 'x')",
+        "the test itself raised TypeError: expect.true needs a bool",
+    ),
+    "an input that cannot travel": (
+        "expect.equal(student.double({1}), 2)",
+        "the test itself raised WireError: the value['args'][0] is a set",
+    ),
+    "an input that cannot travel, in raises": (
+        "expect.raises(Exception, student.double, {1})",
+        "the test itself raised WireError",
+    ),
 }
 
 
@@ -196,7 +215,10 @@ def test_a_test_that_is_wrong_itself_is_a_grader_error_and_no_zero(kind, court):
     verdict = court.judge(court.load(case(body), DOUBLES))
     assert statuses(verdict) == ["GRADER_ERROR", "PASSED"]
     assert verdict.cases[0].detail.startswith(detail)
-    assert verdict.cases[0].message == "The grader failed here, not your program. A person has been asked to look; you lose nothing by it."
+    assert (
+        verdict.cases[0].message
+        == "The grader failed here, not your program. A person has been asked to look; you lose nothing by it."
+    )
     assert verdict.grader_errors == verdict.cases[:1]
 
 
@@ -212,7 +234,8 @@ def test_a_reference_that_fails_is_a_grader_error_whatever_the_student_did(court
         broken = tmp_path / "broken.py"
         broken.write_text(minicourse.numbers(mean=body))
         monkeypatch.setitem(vars(court.bench), "reference", compose.compose(
-            court.bench.course, [compose.Layer("a01_numbers", "reference", {TENSOR: broken})], court.bench.root / f"broken{number}"
+            court.bench.course, [compose.Layer("a01_numbers", "reference", {TENSOR: broken})],
+            court.bench.root / f"broken{number}"
         ))  # fmt: skip
         found = court.one(text)
         assert found.status is Status.GRADER_ERROR
@@ -232,7 +255,8 @@ def test_a_module_that_raises_at_import_skips_every_case_and_says_why_once(court
     verdict = court.judge(court.load(DOUBLES, HIDDEN), top="import math\nmath.sqrt(-1)")
     assert statuses(verdict) == ["SKIPPED", "SKIPPED"]
     assert verdict.notes == (
-        f"importing your module raised ValueError: math domain error\nat:       {TENSOR}:4 in <module>\n          math.sqrt(-1)",
+        f"importing your module raised ValueError: math domain error\n"
+        f"at:       {TENSOR}:4 in <module>\n          math.sqrt(-1)",
     )
     assert {found.message for found in verdict.cases} == {"the module cannot be imported, so this was not tried"}
     assert verdict.earned == 0
@@ -244,7 +268,10 @@ def test_a_module_that_raises_at_import_skips_every_case_and_says_why_once(court
         ("while True: pass", "importing your module did not end within 0.4 s"),
         ("import os\nos._exit(0)", "importing your module ended the process: it stopped without an answer"),
         ("raise SystemExit", "importing your module raised SystemExit"),
-        ("import tinytorch.core.activations", "importing your module raised ImportError: tinytorch.core.activations is absent"),
+        (
+            "import tinytorch.core.activations",
+            "importing your module raised ImportError: tinytorch.core.activations is absent",
+        ),
     ],
 )
 def test_an_import_that_ends_badly_is_told_in_a_note(top, words, court):
@@ -285,7 +312,9 @@ def test_a_module_s_state_does_not_carry_over_from_case_to_case(court):
     body = "expect.equal(student.double(0), 1)\nexpect.equal(student.double(0), 2)"
     files = court.load(case(body, "a"), case(body, "b"), case(body, "c", hidden=True))
     note = "open('note', 'a').write('x')\nimport os\n"
-    verdict = court.judge(files, top="calls = []", double=note + "calls.append(x)\nreturn max(len(calls), os.path.getsize('note') - 99)")
+    verdict = court.judge(
+        files, top="calls = []", double=note + "calls.append(x)\nreturn max(len(calls), os.path.getsize('note') - 99)"
+    )
     assert statuses(verdict) == ["PASSED"] * 3, [found.detail for found in verdict.cases]
 
 
@@ -346,7 +375,9 @@ def test_a_case_gets_no_more_time_than_the_submission_has_left(court):
 
 @pytest.mark.parametrize("moment", ["before the second case", "inside the second case"])
 def test_a_killed_zygote_costs_no_points(moment, court):
-    files = court.load(*(case("x = int(rng.integers(1, 9))\nexpect.equal(student.double(x), 2 * x)", name) for name in "abc"))
+    files = court.load(
+        *(case("x = int(rng.integers(1, 9))\nexpect.equal(student.double(x), 2 * x)", name) for name in "abc")
+    )
     killer: list[threading.Timer] = []
 
     def kill(started: object) -> None:
@@ -413,7 +444,12 @@ def test_an_exception_s_text_is_cut_and_printable(court):
 
 def test_a_forged_place_reads_no_other_file_of_this_machine(court):
     secret = "code = compile('\\n' * 8 + 'raise ValueError', '{path}', 'exec')\nexec(code)"
-    for path in (TENSOR + "/../../composition.json", "/etc/passwd", "tinytorch/composition.json", "tinytorch/../probes.py"):
+    for path in (
+        TENSOR + "/../../composition.json",
+        "/etc/passwd",
+        "tinytorch/composition.json",
+        "tinytorch/../probes.py",
+    ):
         body = secret.format(path=path)
         found = court.one(DOUBLES, double=body)
         assert found.status is Status.ERROR

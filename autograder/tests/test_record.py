@@ -66,7 +66,13 @@ class Half:
     """A file that can also write half of what it is given."""
 
     def __init__(self, file):
-        self.file, self.write, self.flush, self.fileno, self.close = file, file.write, file.flush, file.fileno, file.close
+        self.file, self.write, self.flush, self.fileno, self.close = (
+            file,
+            file.write,
+            file.flush,
+            file.fileno,
+            file.close,
+        )
 
     def write_half(self, content):
         self.file.write(content[: len(content) // 2])

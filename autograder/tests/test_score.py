@@ -52,7 +52,10 @@ def test_an_unknown_time_is_not_late(mini):
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
 def test_the_zone_in_which_the_upload_s_time_is_written_does_not_matter(zone, mini):
-    ours, theirs = late(mini, DUE + timedelta(hours=30)), late(mini, (DUE + timedelta(hours=30)).astimezone(ZoneInfo(zone)))
+    ours, theirs = (
+        late(mini, DUE + timedelta(hours=30)),
+        late(mini, (DUE + timedelta(hours=30)).astimezone(ZoneInfo(zone))),
+    )
     assert ours == theirs
     assert ours.days == 2
 
@@ -104,7 +107,9 @@ def test_other_policies(policy, by, percent, tmp_path):
 # results.json.
 
 
-def result(number: str, status: Status = Status.PASSED, points: float = 2, hidden: bool = False, **other: Any) -> CaseResult:
+def result(
+    number: str, status: Status = Status.PASSED, points: float = 2, hidden: bool = False, **other: Any
+) -> CaseResult:
     identity = "case" + number.replace(".", "")
     given = {"message": "", "detail": "", "seed": 7, **other}
     return CaseResult("file", identity, number, f"title of {number}", hidden, points, status, **given)
@@ -115,11 +120,13 @@ def graded(*cases: CaseResult, **other: Any) -> score.Grade:
 
 
 SCHEMA = {
-    "score": (int, float), "execution_time": (int, float), "output": str, "output_format": str, "test_output_format": str,
+    "score": (int, float), "execution_time": (int, float), "output": str, "output_format": str,
+    "test_output_format": str,
     "test_name_format": str, "visibility": str, "stdout_visibility": str, "extra_data": dict, "tests": list,
 }  # fmt: skip
 ROW = {
-    "number": str, "name": str, "score": (int, float), "max_score": (int, float), "status": str, "output": str, "tags": list,
+    "number": str, "name": str, "score": (int, float), "max_score": (int, float), "status": str, "output": str,
+    "tags": list,
     "visibility": str, "extra_data": dict,
 }  # fmt: skip
 EXTRA = {
@@ -176,7 +183,8 @@ def test_every_way_to_end_has_a_row_and_only_a_pass_has_points(status):
 
 def test_what_was_found_of_the_whole_stands_at_the_top():
     grade = graded(
-        result("1.1"), rejected="the zip is empty", remarks=("a remark",), explanation="This looks like: x", digest="d" * 64, seed=5,
+        result("1.1"), rejected="the zip is empty", remarks=("a remark",), explanation="This looks like: x",
+        digest="d" * 64, seed=5,
         complete=False,
     )  # fmt: skip
     found = check_schema(text_of(grade))
@@ -194,7 +202,9 @@ def test_what_was_found_of_the_whole_stands_at_the_top():
 
 
 def test_lateness_is_a_row_of_its_own_and_the_rows_still_add_up(mini):
-    grade = graded(result("1.1", points=2.5), result("1.2", points=3), lateness=late(mini, DUE + timedelta(days=1, hours=1)))
+    grade = graded(
+        result("1.1", points=2.5), result("1.2", points=3), lateness=late(mini, DUE + timedelta(days=1, hours=1))
+    )
     found = check_schema(text_of(grade))
     assert [row["score"] for row in found["tests"]] == [2.5, 3, -1.1]
     assert (found["score"], grade.earned, grade.deduction) == (4.4, 5.5, 1.1)
@@ -234,7 +244,10 @@ def test_a_graded_submission_has_exactly_the_schema(grader, submission, tmp_path
     assert found["score"] == 4.5
 
 
-MIXED = {"double": "print('twice', x)\nreturn [np.nan, float('inf'), -0.0, 'x'][:np.size(x)]", "mean": "raise ValueError(f'{x!r:.40}')"}
+MIXED = {
+    "double": "print('twice', x)\nreturn [np.nan, float('inf'), -0.0, 'x'][:np.size(x)]",
+    "mean": "raise ValueError(f'{x!r:.40}')",
+}
 
 
 def test_twenty_gradings_give_the_same_bytes_with_both_cores_busy(grader, submission, tmp_path, busy_cores):

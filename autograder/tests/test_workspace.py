@@ -1,4 +1,4 @@
-"""A lab's workspace: the framework around the files in this folder, live, from a released folder and from a solution."""
+"""A lab's workspace: the framework around the files in this folder, live, in a released folder and in a solution."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from autograder.tests.minicourse import numbers
 from autograder.workspace import find_workspace, open_workspace
 
 TENSOR = "tinytorch/core/tensor.py"
+BLANK = "raise NotImplementedError('a01_numbers: mean is yours to write')"
 
 LAB = """
 import json, os, sys
@@ -51,7 +52,7 @@ def test_a_lab_runs_edits_and_checks_the_files_in_its_folder_and_leaves_nothing_
     temporary.mkdir()
     environment = {
         **os.environ, "TITO_COURSE": str(mini.root), "TMPDIR": str(temporary),
-        "EDITED": numbers(double="return np.asarray(x) * 3", mean="raise NotImplementedError('a01_numbers: mean is yours to write')"),
+        "EDITED": numbers(double="return np.asarray(x) * 3", mean=BLANK),
     }  # fmt: skip
     command = [sys.executable, "-c", LAB]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
@@ -120,7 +121,9 @@ def test_the_workspace_is_found_from_any_folder_within(mini, tmp_path):
 
 
 def test_a_folder_of_no_assignment_or_of_several_is_told(mini, tmp_path):
-    with pytest.raises(UserError, match="is not an assignment's folder; go to the folder that holds lab.ipynb and tinytorch/"):
+    with pytest.raises(
+        UserError, match=r"is not an assignment's folder; go to the folder that holds lab.ipynb and tinytorch/"
+    ):
         find_workspace(mini, tmp_path)
     for name in (TENSOR, "tinytorch/core/activations.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -159,8 +159,8 @@ class _Gate:
         failing = {case.title for case in verdicts[0].cases if case.status is not Status.PASSED}
         if missed := [title for title in misconception.loses if title not in failing]:
             self.problem(f"misconception {misconception.id} does not fail {', '.join(map(repr, missed))}; it fails {sorted(failing)}")
-        if len({verdict.failing for verdict in verdicts}) > 1:
-            differs = verdicts[0].failing ^ verdicts[1].failing
+        fails = [verdict.failing for verdict in verdicts]
+        if differs := frozenset.union(*fails) - frozenset.intersection(*fails):
             self.problem(f"misconception {misconception.id} fails {', '.join(sorted(differs))} under one seed and not under another")
         for case in verdicts[0].cases:
             if case.status is Status.GRADER_ERROR:
