@@ -30,8 +30,11 @@ def main() -> int:
     if job not in ("demo", "test", "setup"):
         print(__doc__)
         return 2
-    if sys.version_info < (3, 10):
-        print(f"error: Python 3.10 or later is needed, this is {sys.version.split()[0]}; run: python3.11 bootstrap.py {job}")
+    if sys.version_info < (3, 10):  # noqa: UP036 - whoever runs an older one should read why
+        print(
+            f"error: Python 3.10 or later is needed, this is {sys.version.split()[0]};"
+            f" run: python3.11 bootstrap.py {job}"
+        )
         return 2
     os.chdir(ROOT)
     set_up()

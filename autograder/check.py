@@ -1,8 +1,8 @@
 """`tito check` at a student's home: the public cases on the student's own machine, same tests, same messages, no fence.
 
-The cases run in a worker process (`python -m autograder.check`), so that a crash or an endless loop is an answer and not
-the end. The worker reports each case as it starts and ends; when it falls silent it is stopped and a new one goes on
-after the case that stopped it. Nothing is graded here, so nothing has to be hidden from the program.
+The cases run in a worker process (`python -m autograder.check`), so that a crash or an endless loop is an answer and
+not the end. The worker reports each case as it starts and ends; when it falls silent it is stopped and a new one goes
+on after the case that stopped it. Nothing is graded here, so nothing has to be hidden from the program.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def tests_folder(course: Course, assignment: Assignment, workspace: Path) -> Pat
     for folder in (workspace / "tests", course.stub(assignment.key) / "tests"):
         if (folder / "probes.py").is_file():
             return folder
-    raise UserError(f"{workspace} has no tests/ folder; unpack the assignment's zip again, or run: tito build {assignment.key}")
+    raise UserError(
+        f"{workspace} has no tests/ folder; unpack the assignment's zip again, or run: tito build {assignment.key}"
+    )
 
 
 def _lint(course: Course, assignment: Assignment, workspace: Path) -> tuple[lint.Finding, ...]:
@@ -121,7 +123,13 @@ class _Worker:
     """One worker process and the events it reports. `stuck` is the case that it did not come back from, if any."""
 
     def __init__(
-        self, course: Course, assignment: Assignment, workspace: Path, tests: Path, question: str | None, skip: list[str],
+        self,
+        course: Course,
+        assignment: Assignment,
+        workspace: Path,
+        tests: Path,
+        question: str | None,
+        skip: list[str],
         scratch: str,
     ):  # fmt: skip
         order = {
@@ -140,7 +148,9 @@ class _Worker:
         self.stderr: list[str] = []
         self._output = threading.Thread(target=self._read, daemon=True)
         self._output.start()
-        self._errors = threading.Thread(target=lambda: self.stderr.append(self.process.stderr.read()[-4000:]), daemon=True)
+        self._errors = threading.Thread(
+            target=lambda: self.stderr.append(self.process.stderr.read()[-4000:]), daemon=True
+        )
         self._errors.start()
         self.stuck: CaseResult | None = None
 
@@ -162,7 +172,9 @@ class _Worker:
                 return
             if line is None:
                 status = self.process.wait()
-                self._lost(began, current, Status.CRASHED, f"the process ended (status {status}) in the middle of this case")
+                self._lost(
+                    began, current, Status.CRASHED, f"the process ended (status {status}) in the middle of this case"
+                )
                 return
             if line.startswith(_MARK):
                 event = json.loads(line[len(_MARK) :])

@@ -1,8 +1,8 @@
 """Composing: overlay the frame with one layer per assignment and write a plain directory with one package `tinytorch`.
 
-Every `tinytorch` that anything imports (tests, grading, labs, milestones, an editor) comes from here. A layer may provide
-only the files that course.yaml assigns to its assignment. A file of an assignment without a layer becomes a placeholder
-whose import names that assignment. `tinytorch/composition.json` says which file came from whom.
+Every `tinytorch` that anything imports (tests, grading, labs, milestones, an editor) comes from here. A layer may
+provide only the files that course.yaml assigns to its assignment. A file of an assignment without a layer becomes a
+placeholder whose import names that assignment. `tinytorch/composition.json` says which file came from whom.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def student_layer(course: Course, key: str, folder: Path) -> Layer:
     files = {path: folder / path for path in course.by_key[key].writes if (folder / path).is_file()}
     if not files:
         wanted = ", ".join(course.by_key[key].writes)
-        raise UserError(f"{folder} holds none of the files of {key} ({wanted}); point to the folder that contains tinytorch/")
+        raise UserError(
+            f"{folder} holds none of the files of {key} ({wanted}); point to the folder that contains tinytorch/"
+        )
     for path in course.by_key[key].writes:
         files.setdefault(path, course.stub(key) / path)
     return Layer(key, "student", files)
@@ -87,7 +89,8 @@ def _complete(course: Course, key: str, origin: Origin, folder: Path, error: typ
 
 
 def for_grading(course: Course, layer: Layer) -> tuple[Layer, ...]:
-    """The reference of the prerequisites, and the layer to be graded. Nothing else: no later answer, no answer to itself."""
+    """The reference of the prerequisites, and the layer to be graded. Nothing else: no later answer, no answer to
+    itself."""
     return (*(reference_layer(course, key) for key in course.closure(layer.assignment)), layer)
 
 
@@ -135,7 +138,9 @@ def compose(
     for layer in layers:
         for path, source in layer.files.items():
             if path in files:
-                raise GraderError(f"{layer.assignment} may not write {path}: the frame owns it; correct `writes` in course.yaml")
+                raise GraderError(
+                    f"{layer.assignment} may not write {path}: the frame owns it; correct `writes` in course.yaml"
+                )
             files[path] = (source, layer)
     writer = _link if linked else _Copier(bytecode or {})
     digest = hashlib.sha256()
@@ -276,7 +281,8 @@ class _Copier:
 
 @lru_cache(maxsize=256)
 def _compiled(path: str, content: bytes) -> bytes:
-    """Marshalled code of a file of the course. The file name in it is relative, so tracebacks are the same everywhere."""
+    """Marshalled code of a file of the course. The file name in it is relative, so tracebacks are the same
+    everywhere."""
     return marshal.dumps(compile(content, path, "exec", dont_inherit=True, optimize=0))
 
 

@@ -80,7 +80,9 @@ class Assignment(Model):
     due: datetime
     limits: dict[str, float] = Field(default_factory=dict)
     imports: tuple[str, ...] = Field(default=(), description="modules allowed in this assignment only")
-    data: tuple[str, ...] = Field(default=(), description="embedded data sets that lie beside the framework when it is graded")
+    data: tuple[str, ...] = Field(
+        default=(), description="embedded data sets that lie beside the framework when it is graded"
+    )
 
     @property
     def short(self) -> str:
@@ -134,7 +136,9 @@ class Course(Model):
     imports: ImportPolicy
     assignments: tuple[Assignment, ...] = Field(min_length=1)
     milestones: tuple[Milestone, ...] = ()
-    strict: bool = Field(default=True, description="whether validate asks for a full course's number of cases and misconceptions")
+    strict: bool = Field(
+        default=True, description="whether validate asks for a full course's number of cases and misconceptions"
+    )
     root: Path = Field(exclude=True)
 
     @field_validator("timezone")
@@ -153,15 +157,21 @@ class Course(Model):
         for number, a in enumerate(self.assignments):
             here = ("assignments", number)
             if a.short in known:
-                raise Misplaced(f"{a.short} is declared twice (also as {known[a.short]}); keep one or renumber it", *here, "key")
+                raise Misplaced(
+                    f"{a.short} is declared twice (also as {known[a.short]}); keep one or renumber it", *here, "key"
+                )
             for needed in a.requires:
                 if needed not in known.values():
                     advice = f"declare {needed} first or fix the name"
-                    raise Misplaced(f"{a.key} requires {needed}, which is not declared above it; {advice}", *here, "requires")
+                    raise Misplaced(
+                        f"{a.key} requires {needed}, which is not declared above it; {advice}", *here, "requires"
+                    )
             for path in a.writes:
                 if path in owners:
                     both = f"{owners[path]} and {a.key}"
-                    raise Misplaced(f"{path} is written by both {both}; a file has one owner, remove it from one", *here, "writes")
+                    raise Misplaced(
+                        f"{path} is written by both {both}; a file has one owner, remove it from one", *here, "writes"
+                    )
                 owners[path] = a.key
             known[a.short] = a.key
             self._check_limits(a, *here, "limits")
@@ -184,7 +194,9 @@ class Course(Model):
     def _check_limits(self, a: Assignment | Milestone, *here: str | int) -> None:
         for name in a.limits:
             if name not in Limits.model_fields:
-                raise Misplaced(f"{a.key}: limits has no '{name}'; known are {', '.join(Limits.model_fields)}", *here, name)
+                raise Misplaced(
+                    f"{a.key}: limits has no '{name}'; known are {', '.join(Limits.model_fields)}", *here, name
+                )
         try:
             self.limits_of(a)
         except ValidationError as error:
@@ -275,7 +287,9 @@ def find_course_file(start: Path | None = None) -> Path:
         file = place if place.name == FILE else place / FILE
         if file.is_file():
             return file
-    raise UserError(f"no {FILE} here or in any folder above; run tito inside the course's folder or set TITO_COURSE to it")
+    raise UserError(
+        f"no {FILE} here or in any folder above; run tito inside the course's folder or set TITO_COURSE to it"
+    )
 
 
 def load_course(path: Path | str | None = None) -> Course:
@@ -286,10 +300,14 @@ def load_course(path: Path | str | None = None) -> Course:
     tree, data = _parse(file)
     if not isinstance(data, dict):
         held = "nothing" if data is None else f"a {type(data).__name__}"
-        raise UserError(f"{file.name}:1: expected keys such as name, limits, assignments at the top; the file holds {held}")
+        raise UserError(
+            f"{file.name}:1: expected keys such as name, limits, assignments at the top; the file holds {held}"
+        )
     _refuse_repeated_keys(tree, file)
     if "root" in data:
-        raise UserError(f"{file.name}:{_line_of(tree, ('root',))}: unknown key 'root'; remove it: the folder of the file counts")
+        raise UserError(
+            f"{file.name}:{_line_of(tree, ('root',))}: unknown key 'root'; remove it: the folder of the file counts"
+        )
     try:
         return Course.model_validate({**data, "root": file.resolve().parent})
     except ValidationError as error:
@@ -336,7 +354,9 @@ def _refuse_impossible(scalar: yaml.ScalarNode, file: Path) -> None:
     try:
         yaml.SafeLoader("").construct_object(scalar)
     except ValueError as error:
-        raise UserError(f"{file.name}:{scalar.start_mark.line + 1}: '{scalar.value}' cannot be: {error}; correct it") from error
+        raise UserError(
+            f"{file.name}:{scalar.start_mark.line + 1}: '{scalar.value}' cannot be: {error}; correct it"
+        ) from error
 
 
 def _refuse_repeated_keys(node: yaml.Node, file: Path) -> None:
@@ -346,7 +366,9 @@ def _refuse_repeated_keys(node: yaml.Node, file: Path) -> None:
         for key, value in node.value:
             line = key.start_mark.line + 1
             if key.value in seen:
-                raise UserError(f"{file.name}:{line}: key '{key.value}' stands twice (first in line {seen[key.value]}); keep one")
+                raise UserError(
+                    f"{file.name}:{line}: key '{key.value}' stands twice (first in line {seen[key.value]}); keep one"
+                )
             seen[key.value] = line
             _refuse_repeated_keys(value, file)
     elif isinstance(node, yaml.SequenceNode):

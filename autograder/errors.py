@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """Bad input. The message is one line that names the thing and the remedy; the command line prints it and exits 2."""
+    """Bad input. The message is one line that names the thing and the remedy; the command line prints it and exits
+    2."""
 
 
 class GraderError(Exception):

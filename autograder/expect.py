@@ -63,7 +63,7 @@ class Call:
 
 
 # Outside a judged case (a lab) calls are noted too, in one list that lives as long as the process.
-_calls: ContextVar[list[Call]] = ContextVar("calls", default=[])
+_calls: ContextVar[list[Call]] = ContextVar("calls", default=[])  # noqa: B039 - one list is what is meant
 
 
 @contextmanager
@@ -84,7 +84,8 @@ def remember(call: Call) -> None:
 
 
 def close(actual: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-6) -> None:
-    """The same shape, and every element within `atol + rtol * |expected|`. NaN equals NaN, infinities their own sign."""
+    """The same shape, and every element within `atol + rtol * |expected|`. NaN equals NaN, infinities their own
+    sign."""
     want = np.asarray(expected)
     got = _array(actual, want, actual)
     if got.shape != want.shape:
@@ -146,12 +147,16 @@ def between(actual: Any, low: float, high: float, what: str) -> None:
 def true(condition: Any, what: str) -> None:
     """`condition` holds; `what` says in words what should hold. Prefer a comparison: it can show what came."""
     if not isinstance(condition, (bool, np.bool_)):
-        raise TypeError(f"expect.true needs a bool, got {type(condition).__name__}; compare with expect.close or expect.equal")
+        raise TypeError(
+            f"expect.true needs a bool, got {type(condition).__name__}; compare with expect.close or expect.equal"
+        )
     if not condition:
         _fail(None, what, "that does not hold")
 
 
-def raises(error: type[BaseException], call: Callable[..., Any], *args: Any, mentions: Iterable[str] = (), **kwargs: Any) -> None:
+def raises(
+    error: type[BaseException], call: Callable[..., Any], *args: Any, mentions: Iterable[str] = (), **kwargs: Any
+) -> None:
     """`call(*args, **kwargs)` raises `error` (or a subclass) and its message contains every text in `mentions`."""
     try:
         result = call(*args, **kwargs)
@@ -203,7 +208,9 @@ def _asked(actual: Any) -> str:
         return ""
     if actual is not None:
         for call in reversed(calls):
-            if call.result is actual or (isinstance(call.result, (list, tuple)) and any(r is actual for r in call.result)):
+            if call.result is actual or (
+                isinstance(call.result, (list, tuple)) and any(r is actual for r in call.result)
+            ):
                 return call.text
             if isinstance(call.result, dict) and any(r is actual for r in call.result.values()):
                 return call.text
@@ -314,6 +321,7 @@ def _at(index: tuple[int, ...]) -> str:
 
 
 def _cut(text: str, limit: int = SHOWN_CHARACTERS) -> str:
-    """Printable, on one line, and short enough to read: a student's text must not move a terminal's cursor or fill a page."""
+    """Printable, on one line, and short enough to read: a student's text must not move a terminal's cursor or fill a
+    page."""
     clean = "".join(c if c.isprintable() else " " for c in text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"

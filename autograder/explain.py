@@ -1,8 +1,9 @@
 """From failing cases to the misconception behind them.
 
-`tito validate` records which cases each named misconception fails (`kills.json`, the kill matrix). Here the failing cases
-of a submission are compared with those vectors. A function that is not written yet says nothing about what its author
-believes, so cases that stopped at a blank are left out of the comparison. When nothing fits well enough, nothing is said.
+`tito validate` records which cases each named misconception fails (`kills.json`, the kill matrix). Here the failing
+cases of a submission are compared with those vectors. A function that is not written yet says nothing about what its
+author believes, so cases that stopped at a blank are left out of the comparison. When nothing fits well enough, nothing
+is said.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def load_vectors(folder: Path) -> dict[str, frozenset[str]]:
         raise GraderError(f"{file} is not a kill matrix ({type(error).__name__}: {error}); {advice}") from error
 
 
-def explain(verdict: Verdict, misconceptions: tuple[Misconception, ...], vectors: dict[str, frozenset[str]]) -> tuple[Match, ...]:
+def explain(
+    verdict: Verdict, misconceptions: tuple[Misconception, ...], vectors: dict[str, frozenset[str]]
+) -> tuple[Match, ...]:
     """The misconceptions that fit the verdict: all exact ones, else the one near match that stands out, else none."""
     judged = [c for c in verdict.cases if c.status not in (Status.SKIPPED, Status.GRADER_ERROR) and not c.unwritten]
     considered = frozenset(c.key for c in judged)
@@ -110,5 +113,7 @@ def in_words(matches: tuple[Match, ...]) -> str:
     else:
         lines = ["This looks like:" if matches[0].confidence == 1.0 else "This may be (most, not all, cases fit):"]
     for match in matches:
-        lines.append(f"- {match.misconception.title}. {match.misconception.hint.strip()} Read: {match.misconception.read}")
+        lines.append(
+            f"- {match.misconception.title}. {match.misconception.hint.strip()} Read: {match.misconception.read}"
+        )
     return "\n".join(lines)

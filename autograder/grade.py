@@ -1,7 +1,7 @@
 """The pipeline: one submission flows intake -> lint -> compose -> observe/judge -> score -> explain -> record, one way.
 
-`Grader` holds what submissions to one assignment share (the tests, the bench with its zygote); `grade` takes one of them
-from its file to its results.json. A submission that cannot be graded still gets a results.json that says why.
+`Grader` holds what submissions to one assignment share (the tests, the bench with its zygote); `grade` takes one of
+them from its file to its results.json. A submission that cannot be graded still gets a results.json that says why.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ class Grader:
             self._record(grade, out, seconds)
         return Graded(source, grade, seconds, out / "results.json" if out else None)
 
-    def _graded(self, source: Path, folder: Path, out: Path | None, submitted: Any, due: Any, started: float) -> score.Grade:
+    def _graded(
+        self, source: Path, folder: Path, out: Path | None, submitted: Any, due: Any, started: float
+    ) -> score.Grade:
         grade = score.Grade(
             assignment=self.assignment.key,
             title=self.assignment.title,
@@ -171,7 +173,8 @@ class Grader:
         return Linted(tuple(findings), bytecode)
 
     def _ask_apart(self, request: dict[str, Any]) -> Any:
-        """The answer of an observer on no composition. Asked again if it was lost: it may be somebody else who killed it."""
+        """The answer of an observer on no composition. Asked again if it was lost: it may be somebody else who killed
+        it."""
         try:
             return self._ask_once(request)
         except (ObserverLost, GraderError):

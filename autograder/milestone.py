@@ -1,7 +1,9 @@
 """Milestones: a given program on all of a student's layers over the reference, judged like an assignment.
 
-A layer that is missing, refused by lint, not finished or that does not import is replaced by the reference and named. So is
-a layer whose code raises while the milestone runs: the milestone is run again without it. A wrong layer that runs to the
+A layer that is missing, refused by lint, not finished or that does not import is replaced by the reference and named.
+So is
+a layer whose code raises while the milestone runs: the milestone is run again without it. A wrong layer that runs to
+the
 end stays: then the milestone's own result says so. Labels of test data never leave the judge.
 """
 
@@ -140,7 +142,9 @@ class _Run:
             self.reasons[assignment.key] = reason
         return True
 
-    def _examine(self, assignment: Assignment, files: dict[str, Path], missing: tuple[str, ...]) -> tuple[_Layer | None, str]:
+    def _examine(
+        self, assignment: Assignment, files: dict[str, Path], missing: tuple[str, ...]
+    ) -> tuple[_Layer | None, str]:
         """The layer, or why it cannot take part."""
         if missing:
             return None, f"{missing[0]} is missing"
@@ -259,4 +263,3 @@ def draw(course: Course, outcome: Outcome, out: Path) -> tuple[Path, ...]:
         # What a student's program answered may not be drawable; the verdict stands without a picture.
         print(f"no picture: {type(error).__name__}: {error}")
     return tuple(written)
-

@@ -1,7 +1,7 @@
 """Training recipes: the YAML files under config/recipes/ that `tito train` runs, read, checked and made complete.
 
-A wrong key is an error that names the key, its line and the nearest valid one; a wrong value one that says what would be
-right. What a recipe then means is the frame's part (`tinytorch/recipes.py`): this module hands it plain data.
+A wrong key is an error that names the key, its line and the nearest valid one; a wrong value one that says what would
+be right. What a recipe then means is the frame's part (`tinytorch/recipes.py`): this module hands it plain data.
 """
 
 from __future__ import annotations
@@ -151,7 +151,9 @@ def load_recipe(path: Path) -> Recipe:
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         raise UserError(f"{line}: not valid YAML: {problem}; fix the indentation or quote the value") from error
     if not isinstance(held, dict):
-        raise UserError(f"{path.name}:1: a recipe has keys such as name, data, model; the file holds {type(held).__name__}")
+        raise UserError(
+            f"{path.name}:1: a recipe has keys such as name, data, model; the file holds {type(held).__name__}"
+        )
     _refuse_repeated(tree, path)
     try:
         return Recipe.model_validate(held)
@@ -166,7 +168,9 @@ def _refuse_repeated(node: yaml.Node | None, path: Path) -> None:
         for key, value in node.value:
             line = key.start_mark.line + 1
             if key.value in lines:
-                raise UserError(f"{path.name}:{line}: key '{key.value}' stands twice (first in line {lines[key.value]}); keep one")
+                raise UserError(
+                    f"{path.name}:{line}: key '{key.value}' stands twice (first in line {lines[key.value]}); keep one"
+                )
             lines[key.value] = line
             _refuse_repeated(value, path)
 

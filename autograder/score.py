@@ -1,7 +1,7 @@
 """Points: the late policy, and the one writer of Gradescope's results.json.
 
-One row a case, numbered and tagged; the late policy is a row of its own that says what it took and why. Nothing in a row
-depends on the machine or the clock, so the same submission gives the same bytes wherever it is graded; only
+One row a case, numbered and tagged; the late policy is a row of its own that says what it took and why. Nothing in a
+row depends on the machine or the clock, so the same submission gives the same bytes wherever it is graded; only
 `execution_time` differs.
 """
 
@@ -63,7 +63,9 @@ class Grade:
         return bool(self.verdict.grader_errors or self.fault)
 
 
-def lateness(course: Course, assignment: Assignment, submitted: datetime | None, due: datetime | None = None) -> Lateness | None:
+def lateness(
+    course: Course, assignment: Assignment, submitted: datetime | None, due: datetime | None = None
+) -> Lateness | None:
     """What the late policy says; None when the submission is in time or its time is unknown.
 
     Args:
@@ -149,12 +151,20 @@ def _output(grade: Grade) -> str:
     if grade.rejected:
         parts.append(f"Not graded: {grade.rejected}")
     if not grade.complete:
-        parts.append("Grading was interrupted; the cases below that have not run count as 0 here. Submit again or tell the staff.")
+        parts.append(
+            "Grading was interrupted; the cases below that have not run count as 0 here."
+            " Submit again or tell the staff."
+        )
     parts += grade.verdict.notes
     if grade.fault:
-        parts.append("The grader itself failed, not your program. The staff has to look at this submission; you lose nothing by it.")
+        parts.append(
+            "The grader itself failed, not your program. The staff has to look at this submission;"
+            " you lose nothing by it."
+        )
     elif grade.needs_a_person:
-        parts.append("The grader itself failed on some cases (marked 'grader error'). The staff has to look at this submission.")
+        parts.append(
+            "The grader itself failed on some cases (marked 'grader error'). The staff has to look at this submission."
+        )
     parts += grade.remarks
     if grade.explanation:
         parts.append(grade.explanation)
@@ -169,5 +179,7 @@ def _span(by: timedelta) -> str:
     minutes = int(by.total_seconds() // 60)
     days, rest = divmod(minutes, 24 * 60)
     hours, minutes = divmod(rest, 60)
-    parts = [f"{n} {unit}{'s' if n != 1 else ''}" for n, unit in ((days, "day"), (hours, "hour"), (minutes, "minute")) if n]
+    parts = [
+        f"{n} {unit}{'s' if n != 1 else ''}" for n, unit in ((days, "day"), (hours, "hour"), (minutes, "minute")) if n
+    ]
     return " ".join(parts[:2])

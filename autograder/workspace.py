@@ -1,7 +1,8 @@
 """A student's folder as a place to work: the framework around their own files, for labs and for `tito check`.
 
-`open_workspace()` is the first line of every lab. It composes the frame, the reference of the prerequisites and links to
-the files in this folder, and puts the result on the path, so that `import tinytorch` is the framework with this layer.
+`open_workspace()` is the first line of every lab. It composes the frame, the reference of the prerequisites and links
+to the files in this folder, and puts the result on the path, so that `import tinytorch` is the framework with this
+layer.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from autograder.observe.handles import Handle
 class Workspace:
     """An opened workspace.
 
-    `folder` is the student's, `composition` the framework with its files, `tests` a folder in which every test file bears
+    `folder` is the student's, `composition` the framework with its files, `tests` a folder in which every test file
+    bears
     the name of its question: `otter.Notebook(tests_dir=workspace.tests).check("softmax")`.
     """
 

@@ -2,8 +2,8 @@
 
     python samples/make.py
 
-Run it again when assignment 1 changes. The sample is the reference with the misconception `rsub_reversed` (1 - t computed
-as t - 1) and with `arange` left as the stub has it.
+Run it again when assignment 1 changes. The sample is the reference with the misconception `rsub_reversed` (1 - t
+computed as t - 1) and with `arange` left as the stub has it.
 """
 
 from __future__ import annotations

@@ -18,7 +18,12 @@ from autograder.submit import recognise_assignment
 
 @click.command("check")
 @click.argument("assignment", required=False)
-@click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=Path("."), help="Where your work is.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path("."),
+    help="Where your work is.",
+)
 @click.option("-q", "--question", help="Only this test file, e.g. 'arithmetic'.")
 def command(assignment: str | None, folder: Path, question: str | None) -> None:
     """Run the public tests of ASSIGNMENT (recognised from the folder when omitted)."""
@@ -48,5 +53,12 @@ def summary(console: Console, checked: Checked) -> None:
     if checked.cases:
         points = sum(case.earned for case in checked.cases)
         possible = sum(case.points for case in checked.cases)
-        console.print(Text(f"{checked.passed} of {len(checked.cases)} public cases pass ({points:g} of {possible:g} points)", style="bold"))
-        console.print("Hidden cases look closer; the handout's section 'What the tests look for' names them.", style="dim")
+        console.print(
+            Text(
+                f"{checked.passed} of {len(checked.cases)} public cases pass ({points:g} of {possible:g} points)",
+                style="bold",
+            )
+        )
+        console.print(
+            "Hidden cases look closer; the handout's section 'What the tests look for' names them.", style="dim"
+        )

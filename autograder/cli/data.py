@@ -1,4 +1,5 @@
-"""`tito data`: the data sets on this machine. The work is the framework's own (`tinytorch/data/`), run on the bare frame."""
+"""`tito data`: the data sets on this machine. The work is the framework's own (`tinytorch/data/`), run on the bare
+frame."""
 
 from __future__ import annotations
 

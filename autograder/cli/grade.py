@@ -24,7 +24,9 @@ MARKS = {Status.PASSED: ("ok", "green"), Status.SKIPPED: ("--", "yellow"), Statu
 @click.command("grade")
 @click.argument("assignment")
 @click.argument("submissions", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write <name>/results.json and record.json here.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write <name>/results.json and record.json here."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Mixed into every case's inputs.")
 @click.option("--allow-weak-sandbox", is_flag=True, help="Grade although a protection is missing (trusted code only).")
 @click.option("--quiet", is_flag=True, help="One line a submission.")

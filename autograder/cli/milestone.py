@@ -32,11 +32,23 @@ def list_command() -> None:
 
 @command.command("run")
 @click.argument("name")
-@click.option("--submission", "submissions", multiple=True, type=click.Path(path_type=Path, exists=True), help="A zip, folder or notebook; may be repeated.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for result.json and pictures  [default: runs/NAME].")
+@click.option(
+    "--submission",
+    "submissions",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="A zip, folder or notebook; may be repeated.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for result.json and pictures  [default: runs/NAME].",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--allow-weak-sandbox", is_flag=True, help="Run although a protection is missing (trusted code only).")
-def run_command(name: str, submissions: tuple[Path, ...], out: Path | None, seed: int, allow_weak_sandbox: bool) -> None:
+def run_command(
+    name: str, submissions: tuple[Path, ...], out: Path | None, seed: int, allow_weak_sandbox: bool
+) -> None:
     """Run milestone NAME on the student's layers found in the submissions, over the reference."""
     course = load_course()
     chosen = course.milestone(name)
@@ -55,12 +67,16 @@ def run_command(name: str, submissions: tuple[Path, ...], out: Path | None, seed
         console.print(Text(f"  {choice.assignment}: {choice.origin}{why}"))
     for case in outcome.verdict.cases:
         passed = case.status is Status.PASSED
-        console.print(Text(f"{'ok' if passed else 'no'} {case.title}  ({case.seconds:.1f} s, {case.memory_kb / 1024:.0f} MB)"))
+        console.print(
+            Text(f"{'ok' if passed else 'no'} {case.title}  ({case.seconds:.1f} s, {case.memory_kb / 1024:.0f} MB)")
+        )
         if not passed:
             console.print(Text(indented(case.detail or case.message)))
     out.mkdir(parents=True, exist_ok=True)
     written = [milestone.write(outcome, out), *milestone.draw(course, outcome, out)]
-    console.print(Text(f"{chosen.key}: {'reached' if outcome.reached else 'not reached'} ({chosen.must_reach})", style="bold"))
+    console.print(
+        Text(f"{chosen.key}: {'reached' if outcome.reached else 'not reached'} ({chosen.must_reach})", style="bold")
+    )
     for path in written:
         console.print(Text(f"wrote {path}"))
     sys.exit(0 if outcome.reached else 1)

@@ -1,4 +1,5 @@
-"""`tito train`: run a training recipe on the reference framework. The training is the frame's own (`tinytorch/recipes.py`)."""
+"""`tito train`: run a training recipe on the reference framework. The training is the frame's own
+(`tinytorch/recipes.py`)."""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ def _check_folder(folder: Path, wanted: Recipe, resume: bool) -> None:
         raise UserError(f"{folder} holds a run already; --resume goes on with it, --out chooses another folder")
     before = Recipe.model_validate(json.loads(begun.read_text(encoding="utf-8"))["config"])
     if differing := _differences(before.model_dump(mode="json"), wanted.model_dump(mode="json")):
-        raise UserError(f"the run in {folder} was begun with {differing}; resume it with the same, or choose another --out")
+        raise UserError(
+            f"the run in {folder} was begun with {differing}; resume it with the same, or choose another --out"
+        )
 
 
 def _differences(before: dict, now: dict, path: str = "") -> str:

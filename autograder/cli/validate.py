@@ -27,7 +27,13 @@ from autograder.validate.gate import Plan, Report, validate
 @click.option("--executed", type=click.Path(path_type=Path, file_okay=False), help="Keep the executed labs here.")
 @click.option("--survivors", is_flag=True, help="List the mutants that no case caught.")
 def command(
-    assignments: tuple[str, ...], mutants: str, full: bool, write: bool, no_labs: bool, jobs: int, executed: Path | None,
+    assignments: tuple[str, ...],
+    mutants: str,
+    full: bool,
+    write: bool,
+    no_labs: bool,
+    jobs: int,
+    executed: Path | None,
     survivors: bool,
 ) -> None:  # fmt: skip
     """Try every claim about the tests of ASSIGNMENTS (default: all that are written)."""
@@ -65,7 +71,12 @@ def _count(text: str) -> int:
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
     )
 
 
@@ -76,11 +87,28 @@ def _line(report: Report) -> Text:
 
 def _table(reports: list[Report]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("assignment", "cases", "public", "misconceptions", "mutants caught", "share", "problems", "seconds"):
+    for heading in (
+        "assignment",
+        "cases",
+        "public",
+        "misconceptions",
+        "mutants caught",
+        "share",
+        "problems",
+        "seconds",
+    ):
         table.add_column(heading, justify="left" if heading == "assignment" else "right")
     for r in reports:
         share = f"{100 * r.caught / r.mutants:.0f} %" if r.mutants else "-"
-        row = (r.cases, r.public, r.misconceptions, f"{r.caught}/{r.mutants}", share, len(r.problems), f"{r.seconds:.0f}")
+        row = (
+            r.cases,
+            r.public,
+            r.misconceptions,
+            f"{r.caught}/{r.mutants}",
+            share,
+            len(r.problems),
+            f"{r.seconds:.0f}",
+        )
         table.add_row(r.assignment, *map(str, row))
     return table
 

@@ -1,7 +1,7 @@
 """The workbench of one judge: its zygote, and the folders in which compositions, probes and scratch lie.
 
-A bench belongs to one process and serves one submission at a time. Folders are laid out so that an observer can reach its
-own composition by name and list nothing else; the reference composition belongs to another uid.
+A bench belongs to one process and serves one submission at a time. Folders are laid out so that an observer can reach
+its own composition by name and list nothing else; the reference composition belongs to another uid.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from autograder import compose, sandbox
 from autograder.course import Assignment, Course, Limits, Milestone
 from autograder.errors import GraderError
 from autograder.observe.client import Observation, Zygote
-
 
 PREFIX = "tito-judge-"
 

@@ -22,8 +22,9 @@ class Status(str, Enum):
 class CaseResult:
     """One case on one submission.
 
-    `message` is in the judge's words: for a public case what was asked, expected and came; for a hidden one only its hint.
-    `detail` is the full story for instructors. `unwritten` tells that the program reached a blank that is still a stub.
+    `message` is in the judge's words: for a public case what was asked, expected and came; for a hidden one only its
+    hint. `detail` is the full story for instructors. `unwritten` tells that the program reached a blank that is still a
+    stub.
     """
 
     file: str

@@ -1,8 +1,8 @@
 """Judging: run every case of an assignment against one submission, each with an observer of its own.
 
 All public cases have ended before the first hidden one starts, so nothing learned from a hidden input can surface in a
-message that a student reads. The judge draws the inputs, holds the expectations and the clock, and imports nothing of the
-submission.
+message that a student reads. The judge draws the inputs, holds the expectations and the clock, and imports nothing of
+the submission.
 """
 
 from __future__ import annotations
@@ -194,7 +194,9 @@ class _Judging:
     def _judge_case(self, case: Case) -> CaseResult:
         if time.monotonic() >= self.deadline:
             seconds = self.bench.limits.submission_seconds
-            late = Outcome(Status.SKIPPED, f"not run: the {seconds:g} s for the whole submission were used up before it")
+            late = Outcome(
+                Status.SKIPPED, f"not run: the {seconds:g} s for the whole submission were used up before it"
+            )
             return self._result(case, late, 0.0, None)
         result = self._try_case(case)
         if result.status is Status.GRADER_ERROR and not self.bench.alive:
@@ -216,9 +218,7 @@ class _Judging:
         limits = self.bench.limits
         times = (limits.import_seconds, min(limits.case_seconds, max(0.1, self.deadline - time.monotonic())))
         environment = {
-            "student": Handle(
-                "student", start(lambda: self.composition, "student"), *times, self.watcher.answered
-            ),
+            "student": Handle("student", start(lambda: self.composition, "student"), *times, self.watcher.answered),
             "reference": ReferenceHandle("reference", start(lambda: self.bench.reference, "reference"), *times),
             "datasets": self.bench.datasets,
             "rng": np.random.default_rng(self._seed(case)),
@@ -256,7 +256,9 @@ class _Judging:
             return Outcome(Status.FAILED, str(error))
         except StudentError as error:
             if "NotImplementedError" in error.kinds:
-                return Outcome(Status.ERROR, "not written yet: " + _raised(error, self._source_line, ""), unwritten=True)
+                return Outcome(
+                    Status.ERROR, "not written yet: " + _raised(error, self._source_line, ""), unwritten=True
+                )
             return Outcome(Status.ERROR, _with_call(calls, "your code " + _raised(error, self._source_line)))
         except ObserverTimeout:
             seconds = self.bench.limits.case_seconds
@@ -356,8 +358,12 @@ def _message(case: Case, outcome: Outcome, printed: str) -> str:
     elif outcome.unwritten:
         parts = ["a function that this needs is not written yet"]
     elif outcome.status is not Status.FAILED:
-        parts.insert(0, {Status.ERROR: "your code raised an exception", Status.TIMED_OUT: "your code took too long"}.get(
-            outcome.status, "your code ended the process"))
+        parts.insert(
+            0,
+            {Status.ERROR: "your code raised an exception", Status.TIMED_OUT: "your code took too long"}.get(
+                outcome.status, "your code ended the process"
+            ),
+        )
     return "\n".join(parts)
 
 
@@ -388,5 +394,3 @@ def _death(error: ObserverLost, ending: Ending | None) -> str:
 def _printable(text: str) -> str:
     """No control characters but line ends: printed text must not colour, move or hide anything where it is shown."""
     return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
-
-

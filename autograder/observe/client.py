@@ -54,7 +54,8 @@ class ObserverTimeout(NoAnswer):
 
 @dataclass(frozen=True)
 class Ending:
-    """How an observer ended: what it printed (cut), CPU seconds, peak memory, and the signal that killed it, if one did."""
+    """How an observer ended: what it printed (cut), CPU seconds, peak memory, and the signal that killed it, if one
+    did."""
 
     printed: str
     cpu_seconds: float
@@ -261,7 +262,8 @@ class Observation:
         return True
 
     def close(self) -> Ending:
-        """End the observer and everything it started; idempotent. The sweep comes first, then the last of its output."""
+        """End the observer and everything it started; idempotent. The sweep comes first, then the last of its
+        output."""
         if self.ending is not None:
             return self.ending
         try:

@@ -1,7 +1,7 @@
 """What a test file sees of a composition: a handle whose attributes are the probes.
 
-`student.softmax(x)` in a test is one request over the wire. A handle starts its observer at the first call, so a case that
-never asks the reference pays nothing for it.
+`student.softmax(x)` in a test is one request over the wire. A handle starts its observer at the first call, so a case
+that never asks the reference pays nothing for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The observer: a confined child of the zygote that imports a composition and its probes and answers the judge's requests.
+"""The observer: a confined child of the zygote that imports a composition and its probes and answers the judge's
+requests.
 
 Everything here runs in the same process as a student's code and may be turned against itself by it. That gains nothing:
 the observer holds no expectation, and the judge believes nothing but the values that arrive.
@@ -73,7 +74,8 @@ def _call(probes: Any, request: dict[str, Any]) -> Any:
 
 
 def _lint(request: dict[str, Any]) -> Any:
-    """Static checks and byte code of one source file. The parser is ours, but the text is not: a crash stays in here."""
+    """Static checks and byte code of one source file. The parser is ours, but the text is not: a crash stays in
+    here."""
     from autograder import lint
 
     path, source = request["path"], request["source"]
@@ -84,7 +86,8 @@ def _lint(request: dict[str, Any]) -> Any:
 
 
 def _guarded(action: Callable[[], Any], folders: list[str]) -> tuple[dict[str, Any], Any]:
-    """The reply for `action`, and its result. No exception of a student's program ends the observer, SystemExit included."""
+    """The reply for `action`, and its result. No exception of a student's program ends the observer, SystemExit
+    included."""
     try:
         result = action()
     except BaseException as error:
@@ -122,11 +125,17 @@ def _describe(error: BaseException, folders: list[str]) -> dict[str, Any]:
         where = _location(frame, folders) or where
         frame = frame.tb_next
     kinds = [kind.__name__ for kind in type(error).__mro__ if isinstance(kind.__name__, str)]
-    return {"kinds": kinds[:20], "text": text[:MAX_TEXT], "where": where[:MAX_TEXT], "line": getattr(error, "lineno", None)}
+    return {
+        "kinds": kinds[:20],
+        "text": text[:MAX_TEXT],
+        "where": where[:MAX_TEXT],
+        "line": getattr(error, "lineno", None),
+    }
 
 
 def _location(frame: Any, folders: list[str]) -> str:
-    """`tinytorch/core/tensor.py:12 in reshape` for a frame of the composition, else nothing. No path of this machine."""
+    """`tinytorch/core/tensor.py:12 in reshape` for a frame of the composition, else nothing. No path of this
+    machine."""
     name = frame.tb_frame.f_code.co_filename
     for folder in folders:
         name = name.removeprefix(folder + "/")

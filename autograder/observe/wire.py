@@ -1,7 +1,8 @@
 """The wire between judge and observer: JSON for structure, raw .npy bytes for arrays, nothing that executes when read.
 
-A message is a 4-byte length, a JSON header of that length and the blobs the header announces. Plain data only: None, bool,
-int, float, str, bytes, list, tuple, dict with string keys, NumPy scalars and arrays without objects. Reading is written
+A message is a 4-byte length, a JSON header of that length and the blobs the header announces. Plain data only: None,
+bool, int, float, str, bytes, list, tuple, dict with string keys, NumPy scalars and arrays without objects. Reading is
+written
 for a hostile writer: sizes are checked before anything is allocated, and every malformed message is a WireError.
 """
 
@@ -74,7 +75,9 @@ def _pack(value: Any, blobs: list[bytes], where: str, depth: int) -> Any:
         if not all(type(key) is str for key in value):
             raise WireError(f"{where} is a dict whose keys are not all strings")
         return {_TAG: "d", "v": {key: _pack(v, blobs, f"{where}[{key!r}]", depth + 1) for key, v in value.items()}}
-    raise WireError(f"{where} is a {type(value).__name__}; numbers, strings, lists, dicts and NumPy arrays can be returned")
+    raise WireError(
+        f"{where} is a {type(value).__name__}; numbers, strings, lists, dicts and NumPy arrays can be returned"
+    )
 
 
 def _blob(content: bytes, blobs: list[bytes]) -> int:

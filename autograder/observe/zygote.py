@@ -1,8 +1,8 @@
 """The zygote: a fork server with NumPy loaded. One fork is one observer; starting it costs milliseconds, not an import.
 
-It runs as a program of its own (`python -u -s -S zygote.py`), so its memory, which every observer inherits, holds nothing of
-the judge's: no test, no expectation, no path but the ones it is given. It serves one judge, over a Unix socket that is
-its standard input, one request at a time:
+It runs as a program of its own (`python -u -s -S zygote.py`), so its memory, which every observer inherits, holds
+nothing of the judge's: no test, no expectation, no path but the ones it is given. It serves one judge, over a Unix
+socket that is its standard input, one request at a time:
 
     {"do": "spawn", "confinement": {...}, "folders": [...]} + 3 descriptors  ->  {"pid": n}
     {"do": "finish", "pid": n}   ->  {"status": wait status, "cpu": seconds, "memory_kb": peak}
@@ -19,11 +19,12 @@ import socket
 import sys
 
 PRELOADED = (
-    "abc argparse base64 bisect collections.abc contextlib copy dataclasses enum fractions functools gzip hashlib heapq io"
-    " itertools json linecache math operator os pathlib random re statistics string struct sys tempfile textwrap time"
-    " tokenize traceback types typing unicodedata uuid warnings weakref zlib"
-    " numpy numpy.random numpy.linalg numpy.fft numpy.lib.stride_tricks numpy.lib.format"
-).split()
+    *("abc", "argparse", "base64", "bisect", "collections.abc", "contextlib", "copy", "dataclasses", "enum"),
+    *("fractions", "functools", "gzip", "hashlib", "heapq", "io", "itertools", "json", "linecache", "math"),
+    *("operator", "os", "pathlib", "random", "re", "statistics", "string", "struct", "sys", "tempfile", "textwrap", "time"),
+    *("tokenize", "traceback", "types", "typing", "unicodedata", "uuid", "warnings", "weakref", "zlib"),
+    *("numpy", "numpy.random", "numpy.linalg", "numpy.fft", "numpy.lib.stride_tricks", "numpy.lib.format"),
+)
 
 
 def main() -> None:
@@ -43,7 +44,8 @@ def main() -> None:
     import numpy as np
 
     np.random.seed(0)
-    # From here on a student's code finds the standard library, NumPy (already loaded) and its composition, nothing else.
+    # From here on a student's code finds the standard library, NumPy (already loaded) and its composition, nothing
+    # else.
     sys.path[:] = before
     sys.argv[:] = ["observer"]
     sandbox.become_subreaper()

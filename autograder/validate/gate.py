@@ -60,7 +60,9 @@ class Report:
     seconds: float = 0.0
 
 
-def validate(course: Course, assignment: Assignment, plan: Plan, slot: int = 0, say: Callable[[str], None] = lambda text: None) -> Report:
+def validate(
+    course: Course, assignment: Assignment, plan: Plan, slot: int = 0, say: Callable[[str], None] = lambda text: None
+) -> Report:
     """Run the whole gate for one assignment. `say` hears what is being done."""
     started = time.monotonic()
     report = Report(assignment.key)
@@ -108,7 +110,9 @@ class _Gate:
         if self.course.strict and len(cases) < MINIMUM_CASES:
             self.problem(f"{len(cases)} cases; at least {MINIMUM_CASES} are asked for")
         if self.course.strict and len(grader.misconceptions) < MINIMUM_MISCONCEPTIONS:
-            self.problem(f"{len(grader.misconceptions)} misconceptions; at least {MINIMUM_MISCONCEPTIONS} are asked for")
+            self.problem(
+                f"{len(grader.misconceptions)} misconceptions; at least {MINIMUM_MISCONCEPTIONS} are asked for"
+            )
 
     def _reference(self, trials: Trials) -> None:
         self.say(f"reference under {SEEDS} seeds")
@@ -116,7 +120,10 @@ class _Gate:
             verdict = trials.judge({}, seed)
             for case in verdict.cases:
                 if case.status is not Status.PASSED:
-                    self.problem(f"the reference fails '{case.title}' with seed {seed} ({case.status.value}): {_one_line(case.detail)}")
+                    self.problem(
+                        f"the reference fails '{case.title}' with seed {seed} ({case.status.value}):"
+                        f" {_one_line(case.detail)}"
+                    )
 
     def _stub(self, grader: Grader) -> None:
         self.say("stub")
@@ -152,25 +159,40 @@ class _Gate:
             for verdict in verdicts:
                 named = [match.misconception.id for match in explain.explain(verdict, grader.misconceptions, vectors)]
                 if name not in named:
-                    self.problem(f"a submission with misconception {name} is not told so; it is told {named or 'nothing'}")
+                    self.problem(
+                        f"a submission with misconception {name} is not told so; it is told {named or 'nothing'}"
+                    )
         return vectors
 
     def _check_misconception(self, misconception: explain.Misconception, verdicts: list[Verdict]) -> None:
         failing = {case.title for case in verdicts[0].cases if case.status is not Status.PASSED}
         if missed := [title for title in misconception.loses if title not in failing]:
-            self.problem(f"misconception {misconception.id} does not fail {', '.join(map(repr, missed))}; it fails {sorted(failing)}")
+            self.problem(
+                f"misconception {misconception.id} does not fail {', '.join(map(repr, missed))};"
+                f" it fails {sorted(failing)}"
+            )
         fails = [verdict.failing for verdict in verdicts]
         if differs := frozenset.union(*fails) - frozenset.intersection(*fails):
-            self.problem(f"misconception {misconception.id} fails {', '.join(sorted(differs))} under one seed and not under another")
+            self.problem(
+                f"misconception {misconception.id} fails {', '.join(sorted(differs))} under one seed"
+                " and not under another"
+            )
         for case in verdicts[0].cases:
             if case.status is Status.GRADER_ERROR:
-                self.problem(f"misconception {misconception.id} makes the test of '{case.title}' itself fail: {_one_line(case.detail)}")
+                self.problem(
+                    f"misconception {misconception.id} makes the test of '{case.title}' itself fail:"
+                    f" {_one_line(case.detail)}"
+                )
 
     def _check_reading(self, misconception: explain.Misconception) -> None:
         """The place to read that a hint names has to exist."""
         name, _, anchor = misconception.read.partition("#")
         file = self.folder / name
-        anchors = {_anchor(line) for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")} if file.is_file() else set()
+        anchors = (
+            {_anchor(line) for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")}
+            if file.is_file()
+            else set()
+        )
         if anchor not in anchors:
             self.problem(f"misconception {misconception.id} sends to {misconception.read}, which does not exist")
 
@@ -205,16 +227,22 @@ class _Gate:
         stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         if self.plan.full:
             matrix["mutants"] = {
-                name: "".join("1" if key in verdict.failing else "0" for key in keys) for name, verdict in verdicts.items()
+                name: "".join("1" if key in verdict.failing else "0" for key in keys)
+                for name, verdict in verdicts.items()
             }
-            columns = [*matrix["mutants"].values(), *("".join("1" if k in v else "0" for k in keys) for v in vectors.values())]
+            columns = [
+                *matrix["mutants"].values(),
+                *("".join("1" if k in v else "0" for k in keys) for v in vectors.values()),
+            ]
             self.report.idle = [key for i, key in enumerate(keys) if not any(column[i] == "1" for column in columns)]
         elif "mutants" in stored:
             matrix["mutants"] = stored["mutants"]
         if self.plan.write:
             record.write_json(file, matrix)
         elif any(stored.get(part) != matrix[part] for part in ("cases", "misconceptions")):
-            self.problem(f"{explain.KILLS} is not in step with the tests; run: tito validate {self.assignment.short} --write")
+            self.problem(
+                f"{explain.KILLS} is not in step with the tests; run: tito validate {self.assignment.short} --write"
+            )
 
 
 def _anchor(heading: str) -> str:

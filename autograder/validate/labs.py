@@ -37,7 +37,9 @@ def run_lab(course: Course, assignment: Assignment, keep: Path | None = None) ->
         client = NotebookClient(
             notebook,
             timeout=LAB_SECONDS,
-            km=AsyncKernelManager(kernel_name="python3", transport="ipc", connection_file=str(Path(scratch) / "kernel.json")),
+            km=AsyncKernelManager(
+                kernel_name="python3", transport="ipc", connection_file=str(Path(scratch) / "kernel.json")
+            ),
             resources={"metadata": {"path": str(folder)}},
         )
         environment = {**os.environ, "TITO_COURSE": str(course.root), "OPENBLAS_NUM_THREADS": "1"}

@@ -77,7 +77,8 @@ def mutants(file: str, source: str) -> tuple[Mutant, ...]:
 
 
 def sample(found: tuple[Mutant, ...], count: int) -> tuple[Mutant, ...]:
-    """`count` of the mutants, spread by a hash of their names: the same choice every time, and little moved by an edit."""
+    """`count` of the mutants, spread by a hash of their names: the same choice every time, and little moved by an
+    edit."""
     ranked = sorted(found, key=lambda m: hashlib.sha256(m.name.encode()).digest())
     return tuple(sorted(ranked[:count], key=lambda m: (m.file, m.line, m.edit)))
 

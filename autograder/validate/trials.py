@@ -50,11 +50,15 @@ class Trials:
         """The changed files of a misconception; an edit that does not apply exactly once is an error."""
         text = self.sources.get(misconception.file)
         if text is None:
-            raise GraderError(f"misconception {misconception.id}: {misconception.file} is not a file of {self.assignment.key}")
+            raise GraderError(
+                f"misconception {misconception.id}: {misconception.file} is not a file of {self.assignment.key}"
+            )
         for edit in misconception.edits:
             count = text.count(edit.find)
             if count != 1:
-                raise GraderError(f"misconception {misconception.id}: found {count} times instead of once: {edit.find.strip()[:80]!r}")
+                raise GraderError(
+                    f"misconception {misconception.id}: found {count} times instead of once: {edit.find.strip()[:80]!r}"
+                )
             text = text.replace(edit.find, edit.put)
         try:
             compile(text, misconception.file, "exec")

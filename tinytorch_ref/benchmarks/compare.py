@@ -128,7 +128,8 @@ def table(results: list[Result]) -> str:
         goals = [f"{g:5.2f}" if g else f"{'-':>5}" for g in (r.goal, r.best_goal)]
         blocks = f"{r.rounds}" + (f" (-{r.dropped})" if r.dropped else "")
         lines.append(
-            f"{r.case:14} {r.ours_us:12,.1f} {torch_us} {ratio} {goals[0]} {best} {goals[1]} {r.ours_mb:5.0f} {torch_mb} {blocks:>8}"
+            f"{r.case:14} {r.ours_us:12,.1f} {torch_us} {ratio} {goals[0]} {best} {goals[1]}"
+            f" {r.ours_mb:5.0f} {torch_mb} {blocks:>8}"
         )
     return "\n".join(lines)
 
@@ -145,7 +146,10 @@ def plot(results: list[Result], path: Path) -> None:
         return
     figure, axes = plt.subplots(figsize=(8, 0.5 * len(shown) + 1.4))
     for i, r in enumerate(reversed(shown)):
-        for offset, ratio, colour, goal in ((0.2, r.ratio, "#1f6f8b", r.goal), (-0.2, r.best_ratio, "#99a8b2", r.best_goal)):
+        for offset, ratio, colour, goal in (
+            (0.2, r.ratio, "#1f6f8b", r.goal),
+            (-0.2, r.best_ratio, "#99a8b2", r.best_goal),
+        ):
             if ratio is None:
                 continue
             errors = [[ratio[0] - ratio[1]], [ratio[2] - ratio[0]]]
@@ -178,7 +182,10 @@ def main() -> None:
     args = parser.parse_args()
     pythons = {"torch": args.torch_python} if has_torch(args.torch_python) else {}
     if not pythons:
-        print(f"PyTorch is not installed for {args.torch_python}; our own times alone (see --torch-python)", file=sys.stderr)
+        print(
+            f"PyTorch is not installed for {args.torch_python}; our own times alone (see --torch-python)",
+            file=sys.stderr,
+        )
     results = []
     for case in args.cases or CASES:
         print(f"{case} ...", file=sys.stderr, flush=True)

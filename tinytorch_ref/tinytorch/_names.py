@@ -21,9 +21,7 @@ _TENSOR = (
 _ACTIVATIONS = "ReLU LeakyReLU Sigmoid Tanh GELU SiLU Softmax LogSoftmax"
 _ACTIVATION_FUNCTIONS = "relu leaky_relu sigmoid tanh gelu silu softmax log_softmax"
 _LAYERS = "Module Layer Linear Dense Dropout Flatten Sequential Identity Parameter init"
-_LOSSES = (
-    "MSELoss L1Loss HuberLoss CrossEntropyLoss BCELoss BinaryCrossEntropyLoss BCEWithLogitsLoss NLLLoss"
-)
+_LOSSES = "MSELoss L1Loss HuberLoss CrossEntropyLoss BCELoss BinaryCrossEntropyLoss BCEWithLogitsLoss NLLLoss"
 _LOSS_FUNCTIONS = (
     "mse_loss l1_loss huber_loss cross_entropy binary_cross_entropy binary_cross_entropy_with_logits nll_loss"
 )
@@ -105,7 +103,8 @@ def absent(module: str, name: str = "") -> AssignmentMissing:
     """The error for a module (and a name in it) that this composition does not hold."""
     what = name or module
     return AssignmentMissing(
-        f"{what} is written in assignment {owner_of(module)} ({module}), which is not part of this composition", name=module
+        f"{what} is written in assignment {owner_of(module)} ({module}), which is not part of this composition",
+        name=module,
     )
 
 

@@ -1,7 +1,8 @@
 """Denormal numbers: the ones below 1.2e-38 in float32, which a processor computes some hundred times slower.
 
-Adam's moments of units that have died decay into them after some 830 steps. `flush_denormals()` tells the processor to take
-them for zero (torch.set_flush_denormal). It changes the floating-point state of the calling thread, so it is left to the
+Adam's moments of units that have died decay into them after some 830 steps. `flush_denormals()` tells the processor to
+take them for zero (torch.set_flush_denormal). It changes the floating-point state of the calling thread, so it is left
+to the
 program: a training script or a benchmark calls it once at its start.
 """
 

@@ -1,4 +1,5 @@
-"""How an operation runs: `Op` holds its forward rule, `apply` runs it on tensors and records a node when gradients are wanted.
+"""How an operation runs: `Op` holds its forward rule, `apply` runs it on tensors and records a node when gradients are
+wanted.
 
 The frame owns this file; nobody has to write it. Assignment 1 creates ops with forward rules, assignment 5 gives them
 vector-Jacobian products and walks the recorded nodes, later assignments create ops with both. Without assignment 5 the
@@ -36,6 +37,12 @@ class TensorBase:
         from tinytorch.core.autograd import backward
 
         backward(self, gradient, retain_graph)
+
+    def retain_grad(self) -> None:
+        """Ask that `backward` fill the `grad` of this tensor too, though it is no leaf (assignment 5)."""
+        from tinytorch.core.autograd import retain_grad
+
+        retain_grad(self)
 
 
 class Node:
@@ -110,7 +117,9 @@ class Kernel:
         return f"<Kernel {self.name} for {self.op.name}>"
 
 
-def register_kernel(op: Op | str, forward: Callable[..., Any], when: Callable[..., bool] | None = None, name: str | None = None) -> Kernel:
+def register_kernel(
+    op: Op | str, forward: Callable[..., Any], when: Callable[..., bool] | None = None, name: str | None = None
+) -> Kernel:
     """Register a kernel behind an op. It must return what the op's own forward rule returns, up to rounding.
 
     Kernels registered later are asked first. They stay off until `use_kernels(True)`.
@@ -187,8 +196,8 @@ recording = _Recording()
 def apply(op: Op, *inputs: Any, **attributes: Any) -> Any:
     """Run an op on tensors (and plain numbers or arrays) and return a new tensor.
 
-    A node is recorded only if recording is on, the op has a vector-Jacobian product, and some input requires a gradient;
-    otherwise nothing is kept alive.
+    A node is recorded only if recording is on, the op has a vector-Jacobian product, and some input requires a
+    gradient; otherwise nothing is kept alive.
     """
     if len(inputs) == 2 and not attributes:
         # Two tensors and nothing else is the case that arithmetic on small tensors is made of: no loop, no list.

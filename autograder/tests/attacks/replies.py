@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Messages forged on the wire by hand, as snippets of Python that make `message`.
 
 `program` wraps one into a submission whose `mean` sends it in place of an answer and then waits. MALFORMED ones must be

@@ -1,8 +1,8 @@
 """The data sets: where their files lie, whether they are whole, and reading them into arrays.
 
-`datasets/registry.json` (beside the package in a composition) names every file with its size and checksum. A set is looked
-for in $TINYTORCH_DATA, then in the user's cache, then among the sets that come with the course; files put there by hand
-count. Getting one from the network is `tinytorch.data.download`'s job, cutting it into batches assignment 8's.
+`datasets/registry.json` (beside the package in a composition) names every file with its size and checksum. A set is
+looked for in $TINYTORCH_DATA, then in the user's cache, then among the sets that come with the course; files put there
+by hand count. Getting one from the network is `tinytorch.data.download`'s job, cutting it into batches assignment 8's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-# Not resolved: in a linked composition this file is a link, and the data lie beside the composition, not beside its target.
+# Not resolved: in a linked composition this file is a link, and the data lie beside the composition, not beside its
+# target.
 EMBEDDED = Path(__file__).absolute().parents[2] / "datasets"
 IDX_UINT8 = 8
 CIFAR_RECORD = 3073
@@ -72,7 +73,9 @@ def registry() -> dict[str, Source]:
     """All data sets by name."""
     file = EMBEDDED / "registry.json"
     if not file.is_file():
-        raise DataError(f"{file} is missing; the framework's data sets are described there: compose the framework again")
+        raise DataError(
+            f"{file} is missing; the framework's data sets are described there: compose the framework again"
+        )
     entries = json.loads(file.read_text(encoding="utf-8"))
     return {name: _source(name, entry) for name, entry in entries.items()}
 

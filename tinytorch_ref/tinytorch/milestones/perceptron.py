@@ -24,7 +24,8 @@ class History:
 
 
 def clouds(n: int, distance: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two clouds of n points each, (2n, 2) and labels (2n,) of -1 and +1; at distance 4 and more a line separates them."""
+    """Two clouds of n points each, (2n, 2) and labels (2n,) of -1 and +1; at distance 4 and more a line separates
+    them."""
     rng = np.random.default_rng(seed)
     angle = rng.uniform(0, 2 * np.pi)
     offset = distance * np.array([np.cos(angle), np.sin(angle)])

@@ -1,4 +1,5 @@
-"""1969: Minsky and Papert's XOR. No line separates the four points; one hidden layer does (Rumelhart, Hinton, Williams 1986).
+"""1969: Minsky and Papert's XOR. No line separates the four points; one hidden layer does (Rumelhart, Hinton, Williams
+1986).
 
 Runs on a01 to a06: layers, a loss, gradients and an optimizer.
 """
@@ -24,7 +25,9 @@ def two_layers(hidden: int = 8) -> nn.Sequential:
     return nn.Sequential(nn.Linear(2, hidden), nn.Tanh(), nn.Linear(hidden, 1))
 
 
-def train(model: nn.Sequential, points: np.ndarray, labels: np.ndarray, steps: int = 1000, lr: float = 0.05) -> list[float]:
+def train(
+    model: nn.Sequential, points: np.ndarray, labels: np.ndarray, steps: int = 1000, lr: float = 0.05
+) -> list[float]:
     """Full-batch Adam on the binary cross entropy; returns the loss at every step."""
     x, y = tt.Tensor(points), tt.Tensor(labels[:, None])
     loss_fn, optimizer = nn.BCEWithLogitsLoss(), optim.Adam(model.parameters(), lr=lr)

@@ -1,0 +1,104 @@
+"""Pictures of a training run: learning curves and a confusion matrix. Needs matplotlib, which is imported when drawing.
+
+Assignment 7 offers these as `plot_training_history` and `plot_confusion_matrix`; nobody has to write them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+BLUE, RED, GREY = "#31688e", "#d1495b", "0.6"
+
+
+def training_history(history: Mapping[str, Sequence[float]], path: str | Path | None = None) -> Any:
+    """Curves over epochs, one panel for the loss, one for each metric and one for the learning rate; returns the
+    figure.
+
+    Training is drawn in blue, validation in red with its best epoch marked. `path`: write the figure there as well.
+    """
+    names = [name for name in history if not name.startswith("val_") and name not in ("seconds", "train_loss", "lr")]
+    panels = [("train_loss", "val_loss", "loss")] + [(name, f"val_{name}", name.replace("_", " ")) for name in names]
+    figure = _figure(3.4 * (len(panels) + ("lr" in history)), 3.0)
+    axes = figure.subplots(1, len(panels) + ("lr" in history), squeeze=False)[0]
+    for ax, (train, val, title) in zip(axes, panels, strict=False):
+        _curve(ax, history.get(train, ()), BLUE, "training")
+        _curve(ax, history.get(val, ()), RED, "validation")
+        _mark_best(ax, history.get(val, ()), title)
+        ax.set(title=title, xlabel="epoch")
+    if "lr" in history:
+        _curve(axes[-1], history["lr"], GREY, "learning rate")
+        axes[-1].set(title="learning rate", xlabel="epoch")
+    axes[0].legend(frameon=False, fontsize=8)
+    return _finished(figure, path)
+
+
+def confusion(
+    matrix: Any, classes: Sequence[str] | None = None, path: str | Path | None = None, title: str | None = None
+) -> Any:
+    """A (C, C) matrix of counts, rows the true class, columns the predicted one; returns the figure.
+
+    Colour shows the share of a row, so that a rare class is as visible as a frequent one; right answers are blue,
+    mistakes red. The counts stand in the cells.
+    """
+    counts = np.asarray(matrix)
+    size = len(counts)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 1.6 + 0.42 * size
+    figure = _figure(side + 0.4, side)
+    ax = figure.subplots()
+    right = np.ma.masked_where(~np.eye(size, dtype=bool), shares)
+    wrong = np.ma.masked_where(np.eye(size, dtype=bool) | (counts == 0), shares)
+    ax.imshow(right, cmap="Blues", vmin=0, vmax=1.15)
+    ax.imshow(wrong, cmap="Reds", vmin=-0.02, vmax=max(0.1, float(wrong.max()) if wrong.count() else 0.1))
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            dark = row == column and shares[row, column] > 0.55
+            ax.text(column, row, f"{count:,}", ha="center", va="center", fontsize=7, color="w" if dark else "0.15")
+    names = list(classes) if classes is not None else [str(i) for i in range(size)]
+    ax.set(xticks=range(size), yticks=range(size), xlabel="predicted", ylabel="true")
+    ax.set_xticklabels(names, rotation=45 if max(map(len, names)) > 3 else 0)
+    ax.set_yticklabels(names)
+    ax.tick_params(length=0)
+    total = counts.sum()
+    ax.set_title(
+        title or (f"{np.trace(counts) / total:.2%} of {total:,} right" if total else "nothing counted"), fontsize=9
+    )
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    return _finished(figure, path)
+
+
+def _figure(width: float, height: float) -> Any:
+    import matplotlib.pyplot as plt
+
+    return plt.figure(figsize=(width, height), layout="constrained", dpi=110)
+
+
+def _curve(ax: Any, values: Sequence[float], colour: str, label: str) -> None:
+    if len(values):
+        mark = "o" if len(values) < 30 else ""
+        ax.plot(range(1, len(values) + 1), values, mark + "-", color=colour, markersize=3, label=label)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="0.92")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _mark_best(ax: Any, values: Sequence[float], title: str) -> None:
+    """A ring around the best validation value, and its number."""
+    if not len(values) or not np.isfinite(values).any():
+        return
+    best = int(np.nanargmin(values) if title == "loss" else np.nanargmax(values))
+    ax.plot([best + 1], [values[best]], "o", markersize=9, markerfacecolor="none", color=RED)
+    ax.annotate(f"{values[best]:.4g}", (best + 1, values[best]), (0, 9), textcoords="offset points", fontsize=8,
+                color=RED, ha="center")  # fmt: skip
+
+
+def _finished(figure: Any, path: str | Path | None) -> Any:
+    if path is not None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+    return figure
