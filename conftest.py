@@ -1,4 +1,5 @@
-"""Before any test runs, the linked composition of the reference is made anew: a solution written since the install counts."""
+"""Before any test runs, the linked composition of the reference is made anew: a solution written since the install
+counts."""
 
 from pathlib import Path
 

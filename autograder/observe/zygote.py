@@ -21,8 +21,8 @@ import sys
 PRELOADED = (
     *("abc", "argparse", "base64", "bisect", "collections.abc", "contextlib", "copy", "dataclasses", "enum"),
     *("fractions", "functools", "gzip", "hashlib", "heapq", "io", "itertools", "json", "linecache", "math"),
-    *("operator", "os", "pathlib", "random", "re", "statistics", "string", "struct", "sys", "tempfile", "textwrap", "time"),
-    *("tokenize", "traceback", "types", "typing", "unicodedata", "uuid", "warnings", "weakref", "zlib"),
+    *("operator", "os", "pathlib", "random", "re", "statistics", "string", "struct", "sys", "tempfile", "textwrap"),
+    *("time", "tokenize", "traceback", "types", "typing", "unicodedata", "uuid", "warnings", "weakref", "zlib"),
     *("numpy", "numpy.random", "numpy.linalg", "numpy.fft", "numpy.lib.stride_tricks", "numpy.lib.format"),
 )
 

@@ -29,7 +29,7 @@ def work(mini, tmp_path) -> Path:
 
 @pytest.fixture
 def impatient(monkeypatch) -> None:
-    monkeypatch.setattr(checking, "PATIENCE", 0.25)  # of the two seconds that a case of the mini course has
+    monkeypatch.setattr(checking, "PATIENCE", 0.5)  # of the two seconds that a case of the mini course has
 
 
 def told(cases: tuple[CaseResult, ...]) -> dict[str, tuple[str, str]]:
@@ -100,7 +100,7 @@ def test_a_loop_and_an_exit_each_cost_their_own_case(mini, work, impatient):
         ("mean.vector", "2.1", Status.CRASHED, 2),
     ]
     assert seen == PUBLIC
-    assert checked.cases[0].message == "no answer within 0.5 s: is there a loop that never ends?"
+    assert checked.cases[0].message == "no answer within 1 s: is there a loop that never ends?"
     assert checked.cases[1].message == "the process ended (status 0) in the middle of this case"
 
 

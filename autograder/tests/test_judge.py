@@ -354,12 +354,12 @@ def test_the_recorded_seed_is_a_whole_number_that_json_and_numpy_keep(court):
 
 
 def test_cases_after_the_submission_s_deadline_are_skipped_and_say_so(court):
-    limit(court, submission_seconds=0.5)
+    limit(court, submission_seconds=1.5)
     files = court.load(*(case("expect.equal(student.double(1), 2)", name) for name in "abc"))
-    verdict = court.judge(files, top="import time", double="time.sleep(0.3)\nreturn 2")
+    verdict = court.judge(files, top="import time", double="time.sleep(0.9)\nreturn 2")
     assert statuses(verdict)[0] == "PASSED"
     assert statuses(verdict)[-1] == "SKIPPED"
-    assert verdict.cases[-1].message == "not run: the 0.5 s for the whole submission were used up before it"
+    assert verdict.cases[-1].message == "not run: the 1.5 s for the whole submission were used up before it"
 
 
 def test_a_case_gets_no_more_time_than_the_submission_has_left(court):

@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 import tinytorch as tt
+from tinytorch import _names
+
 from autograder import compose
 from autograder.course import load_course
-from tinytorch import _names
 
 COURSE = load_course()
 WRITTEN = [a.key for a in COURSE.written()]

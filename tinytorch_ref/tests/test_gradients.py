@@ -1,7 +1,8 @@
-"""Every gradient rule against central differences and, where PyTorch is installed, against PyTorch; then the walk itself.
+"""Every gradient rule against central differences and, where PyTorch is installed, against PyTorch; then the walk
+itself.
 
-`ROWS` names each op once or more, with a function that runs it and the shapes to run it on. An op that has a rule and no
-row fails `test_every_op_with_a_rule_has_a_row`: a rule added later is checked here or nowhere.
+`ROWS` names each op once or more, with a function that runs it and the shapes to run it on. An op that has a rule and
+no row fails `test_every_op_with_a_rule_has_a_row`: a rule added later is checked here or nowhere.
 """
 
 import gc

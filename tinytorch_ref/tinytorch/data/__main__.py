@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
         for name in names:
             source(name)
         return JOBS[job](names)
-    except (DataError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 

@@ -23,6 +23,7 @@ import numpy as np
 EMBEDDED = Path(__file__).absolute().parents[2] / "datasets"
 IDX_UINT8 = 8
 CIFAR_RECORD = 3073
+AGAIN = "delete it, then restore it (a set that comes with the course) or run: tito data fetch"
 CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -121,8 +122,8 @@ def locate(name: str) -> Path:
         if all((folder / file.path).is_file() for file in wanted.files):
             return folder
     remedy = f"run: tito data fetch {name}" if not wanted.embedded else "it comes with the course: look into datasets/"
-    first = wanted.files[0].path
-    raise DataError(f"{name} is not here: no {first} in {' or '.join(map(str, folders(name)))}; {remedy}")
+    first = next(file.path for file in wanted.files if not (folders(name)[0] / file.path).is_file())
+    raise DataError(f"{name} is not here: {first} is missing in {' or '.join(map(str, folders(name)))}; {remedy}")
 
 
 def problems(name: str, folder: Path) -> tuple[str, ...]:
@@ -143,13 +144,13 @@ def check(path: Path, file: File) -> bytes:
         DataError: missing, of another size, or with another checksum; names the file.
     """
     if not path.is_file():
-        raise DataError(f"{path} is missing; run: tito data fetch {path.parent.name}")
+        raise DataError(f"{path} is missing; {AGAIN}")
     size = path.stat().st_size
     if size != file.bytes:
-        raise DataError(f"{path} is damaged: {size:,} bytes instead of {file.bytes:,}; delete it and fetch it again")
+        raise DataError(f"{path} is damaged: {size:,} bytes instead of {file.bytes:,}; {AGAIN}")
     content = path.read_bytes()
     if file.sha256 and hashlib.sha256(content).hexdigest() != file.sha256:
-        raise DataError(f"{path} is damaged: its checksum is not the stated one; delete it and fetch it again")
+        raise DataError(f"{path} is damaged: its checksum is not the stated one; {AGAIN}")
     return content
 
 
@@ -173,7 +174,7 @@ def read_idx(name: str, path: str) -> np.ndarray:
             raise ValueError("not an IDX file of bytes")
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape)
     except (OSError, EOFError, struct.error, ValueError) as error:
-        raise DataError(f"{file} cannot be read: {error}; delete it and fetch it again") from error
+        raise DataError(f"{file} cannot be read: {error}; {AGAIN}") from error
 
 
 def tinydigits() -> tuple[np.ndarray, np.ndarray]:
@@ -195,7 +196,7 @@ def cifar10(train: bool) -> tuple[np.ndarray, np.ndarray]:
         file, content = _read("cifar10", f"cifar-10-batches-bin/{name}.bin")
         records = np.frombuffer(content, np.uint8).reshape(-1, CIFAR_RECORD)
         if records[:, 0].max() > 9:
-            raise DataError(f"{file} is damaged: a label of {records[:, 0].max()}; delete it and fetch it again")
+            raise DataError(f"{file} is damaged: a label of {records[:, 0].max()}; {AGAIN}")
         labels.append(records[:, 0])
         images.append(records[:, 1:].reshape(-1, 3, 32, 32))
     return np.concatenate(images), np.concatenate(labels)
