@@ -150,7 +150,7 @@ def _output(grade: Grade) -> str:
     parts = []
     if grade.rejected:
         parts.append(f"Not graded: {grade.rejected}")
-    if not grade.complete:
+    if not grade.complete and not grade.fault:
         parts.append(
             "Grading was interrupted; the cases below that have not run count as 0 here."
             " Submit again or tell the staff."
@@ -158,7 +158,7 @@ def _output(grade: Grade) -> str:
     parts += grade.verdict.notes
     if grade.fault:
         parts.append(
-            "The grader itself failed, not your program. The staff has to look at this submission;"
+            "The grader itself failed; that is not your program's fault. The staff has to look at this submission;"
             " you lose nothing by it."
         )
     elif grade.needs_a_person:

@@ -5,4 +5,4 @@ from tinytorch.milestones import perceptron as program
 
 def separate(points, labels):
     neuron, history = program.train(points, labels)
-    return {"mistakes": history.mistakes, "lines": history.lines, "predictions": program.predict(neuron, points)}
+    return {"points": points, "mistakes": history.mistakes, "lines": history.lines, "predictions": program.predict(neuron, points)}

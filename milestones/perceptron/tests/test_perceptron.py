@@ -11,7 +11,7 @@ title = "Perceptron, 1957"
 points = None
 
 
-def _clouds(rng, n, distance=5.0):
+def _clouds(rng, n, distance=3.4):
     """Two clouds of n points within 1.5 of centres that lie `distance` apart, shuffled; labels -1 and +1."""
     angle = rng.uniform(0, 2 * np.pi)
     centre = distance / 2 * np.array([np.cos(angle), np.sin(angle)])
