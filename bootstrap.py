@@ -55,8 +55,9 @@ def set_up() -> None:
     print("setting up .venv (a minute or two) ...", flush=True)
     if not PYTHON.is_file():
         venv.create(ENVIRONMENT, with_pip=True)
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for arguments in (["--require-hashes", "-r", LOCK], ["--no-deps", "--no-build-isolation", "-e", ROOT]):
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    # The lock file names every package there is to install; resolving dependencies again could only disagree with it.
+    for arguments in (["--require-hashes", "-r", LOCK], ["--no-build-isolation", "-e", ROOT]):
         if run([*pip, *arguments], ok=(0,)):
             print("error: the packages could not be installed; the message above says why. Run the same command again.")
             raise SystemExit(1)

@@ -32,6 +32,7 @@ def training_history(history: Mapping[str, Sequence[float]], path: str | Path | 
     if "lr" in history:
         _curve(axes[-1], history["lr"], GREY, "learning rate")
         axes[-1].set(title="learning rate", xlabel="epoch")
+        axes[-1].set_ylim(bottom=0)
     axes[0].legend(frameon=False, fontsize=8)
     return _finished(figure, path)
 
@@ -53,10 +54,11 @@ def confusion(
     right = np.ma.masked_where(~np.eye(size, dtype=bool), shares)
     wrong = np.ma.masked_where(np.eye(size, dtype=bool) | (counts == 0), shares)
     ax.imshow(right, cmap="Blues", vmin=0, vmax=1.15)
-    ax.imshow(wrong, cmap="Reds", vmin=-0.02, vmax=max(0.1, float(wrong.max()) if wrong.count() else 0.1))
+    worst = max(0.1, float(wrong.max()) if wrong.count() else 0.0)
+    ax.imshow(wrong, cmap="Reds", vmin=-0.02, vmax=1.3 * worst)
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            dark = row == column and shares[row, column] > 0.55
+            dark = shares[row, column] > (0.55 if row == column else 0.75 * worst)
             ax.text(column, row, f"{count:,}", ha="center", va="center", fontsize=7, color="w" if dark else "0.15")
     names = list(classes) if classes is not None else [str(i) for i in range(size)]
     ax.set(xticks=range(size), yticks=range(size), xlabel="predicted", ylabel="true")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from tinytorch.data.download import fetch
-from tinytorch.data.sources import DataError, locate, problems, registry, source
+from tinytorch.data.sources import EMBEDDED, DataError, locate, problems, registry, source
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +28,7 @@ def show(names: list[str]) -> int:
         if names and name not in names:
             continue
         try:
-            where = str(locate(name))
+            where = _place(locate(name))
         except DataError:
             where = f"not here; tito data fetch {name}"
         print(f"{name:16} {entry.bytes / 1e6:7.1f} MB  {entry.title}\n{'':28}{where}")
@@ -41,8 +42,13 @@ def get(names: list[str]) -> int:
     for name in names:
         # A set that comes with the course is there already.
         where = locate(name) if source(name).embedded else fetch(name)
-        print(f"{name}: {where}")
+        print(f"{name}: {_place(where)}")
     return 0
+
+
+def _place(folder: Path) -> str:
+    """A folder in words: that of an embedded set lies in a composition, which may be gone in a moment."""
+    return "comes with the course" if folder.parent == EMBEDDED else str(folder)
 
 
 def verify(names: list[str]) -> int:
