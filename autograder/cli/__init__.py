@@ -21,6 +21,7 @@ COMMANDS = {
     "validate": "autograder.cli.validate",
     "gradescope": "autograder.cli.gradescope",
     "image": "autograder.cli.image",
+    "train": "autograder.cli.train",
     "milestone": "autograder.cli.milestone",
     "bench": "autograder.cli.bench",
     "data": "autograder.cli.data",

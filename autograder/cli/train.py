@@ -39,7 +39,7 @@ def command(recipe: str, out: Path | None, resume: bool, epochs: int | None, see
         config = Path(scratch) / "config.json"
         config.write_text(json.dumps(plain), encoding="utf-8")
         order = [sys.executable, "-m", "tinytorch.recipes", str(config), str(folder), *(["--resume"] if resume else [])]
-        # One thread unless told otherwise: small matrices gain nothing from more, and the sums stay the same everywhere.
+        # One thread unless told otherwise: small matrices gain nothing from more, and results stay the same anywhere.
         environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ, "PYTHONPATH": str(made.path)}
         sys.exit(subprocess.run(order, env=environment).returncode)
 

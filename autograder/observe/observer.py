@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,8 @@ def serve(requests: int, replies: int, folders: list[str]) -> None:
         folders: put in front of sys.path: the probes' folder and the composition.
     """
     sys.path[:0] = folders
+    # The scratch folder is $TMPDIR now; whatever was found before the sandbox closed is not to be used.
+    tempfile.tempdir = None
     receive = _receiver(requests)
     probes: Any = None
     while True:

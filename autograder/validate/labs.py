@@ -37,6 +37,7 @@ def run_lab(course: Course, assignment: Assignment, keep: Path | None = None) ->
         client = NotebookClient(
             notebook,
             timeout=LAB_SECONDS,
+            extra_arguments=["--log-level=40"],  # or the kernel comments on our ending it
             km=AsyncKernelManager(
                 kernel_name="python3", transport="ipc", connection_file=str(Path(scratch) / "kernel.json")
             ),

@@ -20,14 +20,14 @@ _TENSOR = (
 )
 _ACTIVATIONS = "ReLU LeakyReLU Sigmoid Tanh GELU SiLU Softmax LogSoftmax"
 _ACTIVATION_FUNCTIONS = "relu leaky_relu sigmoid tanh gelu silu softmax log_softmax"
-_LAYERS = "Module Layer Linear Dense Dropout Flatten Sequential Identity Parameter init"
+_LAYERS = "Module ModuleList Layer Linear Dense Dropout Flatten Sequential Identity Parameter init"
 _LOSSES = "MSELoss L1Loss HuberLoss CrossEntropyLoss BCELoss BinaryCrossEntropyLoss BCEWithLogitsLoss NLLLoss"
 _LOSS_FUNCTIONS = (
     "mse_loss l1_loss huber_loss cross_entropy binary_cross_entropy binary_cross_entropy_with_logits nll_loss"
 )
 _AUTOGRAD = "grad no_grad enable_grad is_grad_enabled gradcheck checkpoint Function graph_to_dot"
 _OPTIMIZERS = "Optimizer SGD Adam AdamW RMSprop Adagrad"
-_SCHEDULERS = "StepLR ExponentialLR CosineAnnealingLR LinearWarmup OneCycleLR"
+_SCHEDULERS = "Scheduler StepLR ExponentialLR CosineAnnealingLR LinearWarmup OneCycleLR"
 _TRAINING = (
     "Trainer Accuracy Precision Recall F1 confusion_matrix clip_grad_norm_ clip_grad_norm EarlyStopping CosineSchedule"
     " plot_training_history plot_confusion_matrix"
