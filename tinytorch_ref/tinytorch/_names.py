@@ -34,7 +34,7 @@ _TRAINING = (
 )
 _DATA = (
     "Dataset TensorDataset Subset random_split DataLoader Compose Normalize RandomHorizontalFlip RandomCrop ToTensor"
-    " TinyDigits MNIST CIFAR10 TinyShakespeare"
+    " TinyDigits MNIST CIFAR10 TinyShakespeare default_collate Transform Transformed ImageDataset SequenceDataset draws"
 )
 _SPATIAL = "Conv2d Conv2D MaxPool2d MaxPool2D AvgPool2d AdaptiveAvgPool2d BatchNorm2d im2col col2im"
 _SPATIAL_FUNCTIONS = "conv2d max_pool2d avg_pool2d adaptive_avg_pool2d batch_norm"
