@@ -31,7 +31,7 @@ def is_the_logarithm(student, rng):
 )
 def stays_finite(student, rng):
     gaps = rng.uniform(150, 2000, size=(3, 4)).astype("float32")
-    x = np.concatenate([np.zeros((3, 1), dtype="float32"), -gaps], axis=1) + float(rng.integers(-500, 500))
+    x = np.concatenate([np.zeros((3, 1), dtype="float32"), -gaps], axis=1) + float(rng.integers(100, 500))
     result = student.quietly("log_softmax", x)
     expect.finite(result)
     expect.close(result, _log_softmax(x, -1))
