@@ -1,6 +1,7 @@
 """Before any test runs, the linked composition of the reference is made anew: a solution written since the install
 counts."""
 
+import os
 from pathlib import Path
 
 from autograder.compose import refresh_linked
@@ -10,6 +11,8 @@ ROOT = Path(__file__).parent
 
 
 def pytest_configure(config):
+    # Tests make courses of their own and find them from where they are; a course that the shell names would hide them.
+    os.environ.pop("TITO_COURSE", None)
     # Under pytest-xdist only the controller does this; its workers start afterwards.
     if not hasattr(config, "workerinput"):
         refresh_linked(load_course(ROOT), ROOT / ".composition" / "reference")

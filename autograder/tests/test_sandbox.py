@@ -165,6 +165,12 @@ def with_needs(layers: frozenset[str]) -> frozenset[str]:
     return layers if "landlock" in layers else layers - {"landlock_scope"}
 
 
+def own_size_mb() -> int:
+    """Address space of this process: the server is a fork of it, and other tests may have made it large."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
 def confinement_for(world: World, layers: frozenset[str], **changes: int) -> Confinement:
     uid = sandbox.private_uid(next(SLOTS)) if "uid" in layers else None
     if ROOT:
@@ -175,7 +181,7 @@ def confinement_for(world: World, layers: frozenset[str], **changes: int) -> Con
         read=(world.composition,),
         scratch=world.scratch,
         uid=uid,
-        memory_mb=640,
+        memory_mb=own_size_mb() + 400,
         cpu_seconds=10,
         file_mb=2,
         open_files=64,
