@@ -162,3 +162,49 @@ def test_nodes_and_ops_say_what_they_are(double):
     assert isinstance(node, Node)
     assert repr(node) == f"<Node {node.number} test_double (1, 1)>"
     assert repr(double) == "<Op test_double>"
+
+
+def test_a_kernel_with_a_rule_of_its_own_goes_the_way_back_too(double):
+    kernel = register_kernel(
+        double, lambda a: (a + a, "kept"), vjp=lambda g, node: (g * 2 + len(node.saved),), saves=True, name="sum"
+    )
+    x = tensor([1.0, 3.0], requires_grad=True)
+    before = use_kernels(True)
+    try:
+        out = apply(double, x)
+        assert out._node.op is kernel and out._node.saved == "kept" and out._node.op.name == "sum"
+        np.testing.assert_array_equal(out.data, [2, 6])
+        out.backward(np.ones(2, np.float32))
+        np.testing.assert_array_equal(x.grad, [6, 6])
+        recording.on = False
+        assert apply(double, x)._node is None
+    finally:
+        recording.on = True
+        use_kernels(before)
+
+
+def test_a_kernel_without_a_rule_leaves_the_way_back_to_the_op(double):
+    register_kernel(double, lambda a: a + a)
+    before = use_kernels(True)
+    try:
+        assert apply(double, tensor([1.0], requires_grad=True))._node.op is double
+    finally:
+        use_kernels(before)
+
+
+def test_a_kernel_that_saves_something_else_needs_a_rule_of_its_own(double):
+    with pytest.raises(ValueError, match="'test_double' that saves something else needs a vjp"):
+        register_kernel(double, lambda a: (a + a, None), saves=True)
+    assert not double.kernels
+
+
+def test_a_removed_kernel_runs_no_more(double):
+    kernel = register_kernel(double, lambda a: a * 0)
+    before = use_kernels(True)
+    try:
+        dispatch.remove_kernel(kernel)
+        np.testing.assert_array_equal(apply(double, tensor([5.0])).data, [10.0])
+        with pytest.raises(ValueError, match="is not registered"):
+            dispatch.remove_kernel(kernel)
+    finally:
+        use_kernels(before)

@@ -48,7 +48,7 @@ class TensorBase:
 class Node:
     """One recorded application of an op: what `backward` walks and a vector-Jacobian product reads.
 
-    op          the Op that ran
+    op          the Op that ran, or the Kernel that ran for it and has its own vjp
     inputs      what it was given, in order: tensors, and plain numbers or arrays as they came
     attributes  keyword attributes of the application, such as axis
     output      the output array
@@ -59,7 +59,7 @@ class Node:
     # No __init__: `apply` sets the six fields, which spares a call for every op that is recorded.
     __slots__ = ("op", "inputs", "attributes", "output", "saved", "number", "__weakref__")
 
-    op: Op
+    op: Op | Kernel
     inputs: tuple[Any, ...]
     attributes: dict[str, Any]
     output: np.ndarray
@@ -88,7 +88,7 @@ class Op:
     each input, where `g` is the gradient of the result with respect to the node's output.
     """
 
-    __slots__ = ("name", "forward", "saves", "vjp", "run", "kernels")
+    __slots__ = ("name", "forward", "saves", "vjp", "kernels", "active")
 
     registry: dict[str, Op] = {}
 
@@ -96,8 +96,8 @@ class Op:
         self.name = name
         self.forward = forward
         self.saves = saves
-        self.run = forward
         self.kernels: list[Kernel] = []
+        self.active: tuple[Kernel, ...] = ()
         self.vjp: Callable[[np.ndarray, Node], tuple[np.ndarray | None, ...]] | None = None
         Op.registry[name] = self
 
@@ -106,32 +106,66 @@ class Op:
 
 
 class Kernel:
-    """A faster forward rule for an op, used where `when(*arrays, **attributes)` holds and kernels are switched on."""
+    """A faster way to run an op, used where `when(*arrays, **attributes)` holds and kernels are switched on.
 
-    __slots__ = ("name", "op", "forward", "when")
+    A kernel with a `vjp` of its own stands in for the op on the way back too: then it is the `op` of the recorded node,
+    and `saved` is what its own forward rule kept (`saves=True`).
+    """
 
-    def __init__(self, name: str, op: Op, forward: Callable[..., Any], when: Callable[..., bool]):
-        self.name, self.op, self.forward, self.when = name, op, forward, when
+    __slots__ = ("name", "op", "forward", "when", "vjp", "saves")
+
+    def __init__(
+        self,
+        name: str,
+        op: Op,
+        forward: Callable[..., Any],
+        when: Callable[..., bool] | None = None,
+        vjp: Callable[[np.ndarray, Node], tuple[np.ndarray | None, ...]] | None = None,
+        saves: bool | None = None,
+    ):
+        self.name, self.op, self.forward, self.when, self.vjp = name, op, forward, when, vjp
+        self.saves = op.saves if saves is None else saves
 
     def __repr__(self) -> str:
         return f"<Kernel {self.name} for {self.op.name}>"
 
 
 def register_kernel(
-    op: Op | str, forward: Callable[..., Any], when: Callable[..., bool] | None = None, name: str | None = None
+    op: Op | str,
+    forward: Callable[..., Any],
+    when: Callable[..., bool] | None = None,
+    name: str | None = None,
+    vjp: Callable[[np.ndarray, Node], tuple[np.ndarray | None, ...]] | None = None,
+    saves: bool | None = None,
 ) -> Kernel:
-    """Register a kernel behind an op. It must return what the op's own forward rule returns, up to rounding.
+    """Register a kernel behind an op. Kernels registered later are asked first; all stay off until `use_kernels(True)`.
 
-    Kernels registered later are asked first. They stay off until `use_kernels(True)`.
+    Args:
+        op: the op, or its name.
+        forward: the forward rule, equal to the op's own up to rounding.
+        when: `when(*arrays, **attributes)` says whether the kernel applies; without it, it always does.
+        name: what graphs and profiles call it; by default the name of `forward`.
+        vjp: the kernel's own vector-Jacobian product. Without it the op's own is used, so `forward` must save the same.
+        saves: whether `forward` returns (output, saved); by default as the op's own. It may differ only with a `vjp`.
     """
     if isinstance(op, str):
         if op not in Op.registry:
             raise ValueError(f"no op is called '{op}'; known are {', '.join(sorted(Op.registry)) or 'none yet'}")
         op = Op.registry[op]
-    kernel = Kernel(name or forward.__name__, op, forward, when or (lambda *arrays, **attributes: True))
+    if vjp is None and saves not in (None, op.saves):
+        raise ValueError(f"a kernel for '{op.name}' that saves something else needs a vjp of its own")
+    kernel = Kernel(name or forward.__name__, op, forward, when, vjp, saves)
     op.kernels.insert(0, kernel)
     _select(op)
     return kernel
+
+
+def remove_kernel(kernel: Kernel) -> None:
+    """Take a registered kernel out again; an unknown one is a ValueError."""
+    if kernel not in kernel.op.kernels:
+        raise ValueError(f"{kernel} is not registered")
+    kernel.op.kernels.remove(kernel)
+    _select(kernel.op)
 
 
 def use_kernels(on: bool = True) -> bool:
@@ -147,18 +181,8 @@ _kernels_on = False
 
 
 def _select(op: Op) -> None:
-    """Bind `op.run`, so that an op without active kernels pays nothing for the possibility."""
-    if not (_kernels_on and op.kernels):
-        op.run = op.forward
-        return
-
-    def run(*arrays: Any, **attributes: Any) -> Any:
-        for kernel in op.kernels:
-            if kernel.when(*arrays, **attributes):
-                return kernel.forward(*arrays, **attributes)
-        return op.forward(*arrays, **attributes)
-
-    op.run = run
+    """Set the kernels that `apply` asks, so that an op without active ones pays nothing for the possibility."""
+    op.active = tuple(op.kernels) if _kernels_on else ()
 
 
 T = TypeVar("T", bound=type)
@@ -199,19 +223,24 @@ def apply(op: Op, *inputs: Any, **attributes: Any) -> Any:
     A node is recorded only if recording is on, the op has a vector-Jacobian product, and some input requires a
     gradient; otherwise nothing is kept alive.
     """
+    if op.active:
+        return _apply_kernel(op, inputs, attributes)
+    run = op.forward
     if len(inputs) == 2 and not attributes:
         # Two tensors and nothing else is the case that arithmetic on small tensors is made of: no loop, no list.
         a, b = inputs
         if type(a) is type(b) is _tensor:
-            output = op.run(a.data, b.data)
+            output = run(a.data, b.data)
             tracked = a.requires_grad or b.requires_grad
         else:
-            output, tracked = _run(op, inputs, attributes)
+            arrays, tracked = _arrays(inputs)
+            output = run(*arrays)
     elif len(inputs) == 1 and type(inputs[0]) is _tensor:
-        output = op.run(inputs[0].data, **attributes)
+        output = run(inputs[0].data, **attributes)
         tracked = inputs[0].requires_grad
     else:
-        output, tracked = _run(op, inputs, attributes)
+        arrays, tracked = _arrays(inputs)
+        output = run(*arrays, **attributes)
     saved = None
     if op.saves:
         output, saved = output
@@ -222,7 +251,7 @@ def apply(op: Op, *inputs: Any, **attributes: Any) -> Any:
     result.data = output
     if tracked and recording.on and op.vjp is not None:
         result.requires_grad = True
-        result._node = node = _new(Node)
+        result._node = node = Node()
         node.op = op
         node.inputs = inputs
         node.attributes = attributes
@@ -232,8 +261,8 @@ def apply(op: Op, *inputs: Any, **attributes: Any) -> Any:
     return result
 
 
-def _run(op: Op, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> tuple[Any, bool]:
-    """The op's output for any inputs, and whether one of them requires a gradient."""
+def _arrays(inputs: tuple[Any, ...]) -> tuple[list[Any], bool]:
+    """The inputs as a forward rule takes them, and whether one of them requires a gradient."""
     tracked = False
     arrays = []
     for x in inputs:
@@ -242,4 +271,24 @@ def _run(op: Op, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> tuple[A
             tracked = tracked or x.requires_grad
         else:
             arrays.append(x)
-    return op.run(*arrays, **attributes), tracked
+    return arrays, tracked
+
+
+def _apply_kernel(op: Op, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Any:
+    """`apply` for an op with active kernels: the first that applies here runs, else the op's own rule."""
+    arrays, tracked = _arrays(inputs)
+    rule: Op | Kernel = op
+    for kernel in op.active:
+        if kernel.when is None or kernel.when(*arrays, **attributes):
+            rule = kernel
+            break
+    output, saved = rule.forward(*arrays, **attributes), None
+    if rule.saves:
+        output, saved = output
+    result = wrap(_asarray(output))
+    if tracked and recording.on and op.vjp is not None:
+        result.requires_grad = True
+        result._node = node = Node()
+        node.op, node.inputs, node.attributes = op if rule.vjp is None else rule, inputs, attributes
+        node.output, node.saved, node.number = result.data, saved, next_number()
+    return result

@@ -470,7 +470,7 @@ def _leaky_relu_rule(g: Array, node: Node) -> Array:
 
 def _silu_rule(g: Array, node: Node) -> Array:
     """Of x s(x) with s the sigmoid: s + x s (1 - s)."""
-    # SIGMOID_OP.run is the forward rule of assignment 2, and x s(x) has been computed.
+    # SIGMOID_OP.forward is the forward rule of assignment 2, and x s(x) has been computed.
     raise NotImplementedError("a05_autograd: _silu_rule is yours to write")
 
 

@@ -705,9 +705,9 @@ def _leaky_relu_rule(g: Array, node: Node) -> Array:
 
 def _silu_rule(g: Array, node: Node) -> Array:
     """Of x s(x) with s the sigmoid: s + x s (1 - s)."""
-    # SIGMOID_OP.run is the forward rule of assignment 2, and x s(x) has been computed.
+    # SIGMOID_OP.forward is the forward rule of assignment 2, and x s(x) has been computed.
     # BEGIN SOLUTION
-    s = SIGMOID_OP.run(node.inputs[0].data)
+    s = SIGMOID_OP.forward(node.inputs[0].data)
     return g * (s + node.output * (1 - s))
     # END SOLUTION
 
@@ -788,7 +788,7 @@ def _bce_with_logits_rule(g: Array, node: Node, wanted: tuple[bool, ...]) -> Gra
     # BEGIN SOLUTION
     z, y = node.arrays
     g = _scaled(g, node)
-    return g * (SIGMOID_OP.run(z) - y) if wanted[0] else None, -z * g if wanted[1] else None
+    return g * (SIGMOID_OP.forward(z) - y) if wanted[0] else None, -z * g if wanted[1] else None
     # END SOLUTION
 
 
