@@ -179,6 +179,37 @@ def test_what_write_measures_is_what_a_later_run_compares_with(course):
     assert run(course).problems == []
 
 
+def test_a_recorded_misconception_is_judged_on_its_own_cases_until_a_file_changes(course, monkeypatch):
+    assert run(course, write=True).problems == []
+    judged: list[frozenset[str] | None] = []
+    judge = Trials.judge
+
+    def spy(trials, changed, seed=0, stop_at_failure=False, wanted=None):
+        if changed:
+            judged.append(wanted)
+        return judge(trials, changed, seed, stop_at_failure, wanted)
+
+    monkeypatch.setattr(Trials, "judge", spy)
+    kills = course.solution("a01_numbers") / KILLS
+    vectors = json.loads(kills.read_text())["misconceptions"]
+    assert run(course).problems == []
+    assert judged == [frozenset(vectors[wrong.id]) for wrong in load_misconceptions(kills.parent)]
+    judged.clear()
+    with (kills.parent / TENSOR).open("a") as file:
+        file.write("\n# changed\n")
+    run(course)
+    assert judged == [None, None]
+
+
+def test_a_misconception_that_no_longer_fails_a_recorded_case_is_found_though_only_those_are_judged(course):
+    assert run(course, write=True).problems == []
+    kills = course.solution("a01_numbers") / KILLS
+    stored = json.loads(kills.read_text())
+    stored["misconceptions"]["squares"] = stored["cases"]
+    record.write_json(kills, stored)
+    assert "kills.json is not in step with the tests; run: tito validate a01 --write" in run(course).problems
+
+
 Change = Callable[[Path], None]
 
 

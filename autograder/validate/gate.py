@@ -2,6 +2,8 @@
 
 1. the reference scores everything, under ten seeds       2. the untouched stub scores 0 on every case
 3. every misconception loses points in the cases it names (under --write and --full: the same ones under two seeds)
+   and, where code, tests and misconceptions are what the kill matrix was recorded for, in the cases recorded there;
+   where anything of that changed, all cases are judged
 4. automatic mutants are caught: how many, and which survive
 5. the released files are in step with the solution       6. the lab runs from top to bottom
 The kill matrix (what fails which cases) is kept in the solution's kills.json: `explain` reads it.
@@ -9,6 +11,7 @@ The kill matrix (what fails which cases) is kept in the solution's kills.json: `
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections import Counter
@@ -145,12 +148,14 @@ class _Gate:
         self.report.misconceptions = len(grader.misconceptions)
         # Whether a vector is the same under another seed is asked when it is recorded, not every time it is compared.
         seeds = SEEDS_A_MISCONCEPTION if self.plan.write or self.plan.full else 1
+        recorded = {} if self.plan.write or self.plan.full else self._recorded()
         for misconception in grader.misconceptions:
             self.say(f"misconception {misconception.id}")
             if unknown := [title for title in misconception.loses if title not in titles]:
                 self.problem(f"misconception {misconception.id} names cases that do not exist: {', '.join(unknown)}")
             changed = trials.misconception(misconception)
-            verdicts = [trials.judge(changed, seed) for seed in range(seeds)]
+            wanted = recorded.get(misconception.id)
+            verdicts = [trials.judge(changed, seed, wanted=wanted) for seed in range(seeds)]
             vectors[misconception.id] = verdicts[0].failing
             verdicts_of[misconception.id] = verdicts
             self._check_misconception(misconception, verdicts)
@@ -163,6 +168,27 @@ class _Gate:
                         f"a submission with misconception {name} is not told so; it is told {named or 'nothing'}"
                     )
         return vectors
+
+    def _recorded(self) -> dict[str, frozenset[str]]:
+        """What the kill matrix says each misconception fails, if it was recorded for exactly these files."""
+        stored = self._stored()
+        if stored.get("of") != self._digest():
+            return {}
+        return {name: frozenset(vector) for name, vector in stored["misconceptions"].items()}
+
+    def _stored(self) -> dict[str, Any]:
+        file = self.folder / explain.KILLS
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+    def _digest(self) -> str:
+        """Of every file that decides which cases a misconception fails, but for the prerequisites and the tooling."""
+        names = [*self.assignment.writes, explain.MISCONCEPTIONS]
+        names += sorted(f"tests/{file.name}" for file in (self.folder / "tests").glob("*.py"))
+        digest = hashlib.sha256()
+        for name in names:
+            file = self.folder / name
+            digest.update(f"{name}\0".encode() + (file.read_bytes() if file.is_file() else b"") + b"\0")
+        return digest.hexdigest()
 
     def _check_misconception(self, misconception: explain.Misconception, verdicts: list[Verdict]) -> None:
         failing = {case.title for case in verdicts[0].cases if case.status is not Status.PASSED}
@@ -220,11 +246,11 @@ class _Gate:
         same = Counter(vectors.values())
         self.report.alike = sorted(name for name, vector in vectors.items() if same[vector] > 1)
         matrix: dict[str, Any] = {
+            "of": self._digest(),
             "cases": keys,
             "misconceptions": {name: sorted(vector) for name, vector in sorted(vectors.items())},
         }
-        file = self.folder / explain.KILLS
-        stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        file, stored = self.folder / explain.KILLS, self._stored()
         if self.plan.full:
             matrix["mutants"] = {
                 name: "".join("1" if key in verdict.failing else "0" for key in keys)

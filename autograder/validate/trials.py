@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from autograder import compose
@@ -15,7 +16,7 @@ from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.explain import Misconception
 from autograder.grade import Grader
-from autograder.judge.cases import Verdict
+from autograder.judge.cases import Status, Verdict
 from autograder.judge.run import Watcher, judge
 
 
@@ -28,8 +29,18 @@ class Trials:
         folder = course.solution(self.assignment.key)
         self.sources = {path: (folder / path).read_text(encoding="utf-8") for path in self.assignment.writes}
 
-    def judge(self, changed: dict[str, str], seed: int = 0, stop_at_failure: bool = False) -> Verdict:
-        """The verdict on the reference with some files' text replaced."""
+    def judge(
+        self,
+        changed: dict[str, str],
+        seed: int = 0,
+        stop_at_failure: bool = False,
+        wanted: frozenset[str] | None = None,
+    ) -> Verdict:
+        """The verdict on the reference with some files' text replaced.
+
+        Args:
+            wanted: keys of the only cases to judge; the verdict then holds the other ones as passed.
+        """
         texts = {**self.sources, **changed}
         digest = hashlib.sha256("\0".join(f"{path}\0{texts[path]}" for path in sorted(texts)).encode()).hexdigest()
         with tempfile.TemporaryDirectory(prefix="tito-trial-") as folder:
@@ -41,10 +52,17 @@ class Trials:
                 bytecode[path] = marshal.dumps(compile(text, path, "exec", dont_inherit=True))
             composition = self.grader.bench.compose_student(files, bytecode)
             try:
-                watcher = Watcher(stop_at_failure=stop_at_failure)
-                return judge(self.grader.bench, self.grader.files, composition, digest, seed, watcher)
+                watcher = Watcher(
+                    stop_at_failure=stop_at_failure,
+                    wanted=lambda case: wanted is None or f"{case.file}.{case.id}" in wanted,
+                )
+                verdict = judge(self.grader.bench, self.grader.files, composition, digest, seed, watcher)
             finally:
                 compose.discard(composition.path)
+        if wanted is None:
+            return verdict
+        cases = (c if c.key in wanted else replace(c, status=Status.PASSED) for c in verdict.cases)
+        return replace(verdict, cases=tuple(cases))
 
     def misconception(self, misconception: Misconception) -> dict[str, str]:
         """The changed files of a misconception; an edit that does not apply exactly once is an error."""
