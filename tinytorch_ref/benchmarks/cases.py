@@ -6,7 +6,7 @@ arguments. `items` is how much one call does (images, tokens, 1 for an operation
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,7 +23,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Case:
-    """A comparison. `goal` and `best_goal` are the ratios that the course aims at (see the issue's table), if any."""
+    """A comparison. `goal` and `best_goal` are the ratios that the course aims at, if any.
+
+    `rounds` caps the number of blocks a side where one call alone takes seconds.
+    """
 
     title: str
     ours: Callable[[], Prepared]
@@ -31,8 +34,10 @@ class Case:
     has_best: bool = False
     goal: float | None = None
     best_goal: float | None = None
+    rounds: int | None = None
 
     def build(self, side: str, threads: int) -> Prepared:
+        """One side, its framework imported with `threads` threads and denormals flushed."""
         if side == "ours":
             from tinytorch.denormals import flush_denormals
 
@@ -226,6 +231,67 @@ def _loader() -> Case:
     return Case("loader: 20,000 images, batch 64, shuffled", ours, theirs)
 
 
+def _epoch() -> Case:
+    """One epoch of 784-128-10 over MNIST as users type it: loader, forward, cross entropy, backward, Adam.
+
+    At its best PyTorch gathers batches by index instead of its loader, and uses the fused Adam.
+    """
+    batch = 64
+
+    def mnist() -> tuple[np.ndarray, np.ndarray]:
+        from tinytorch.data.sources import mnist
+
+        images, labels = mnist(train=True)
+        return images.reshape(len(images), -1).astype(np.float32) / np.float32(255), labels.astype(np.int64)
+
+    def ours() -> Prepared:
+        import tinytorch as tt
+        from tinytorch import nn, optim
+        from tinytorch.data import DataLoader, TensorDataset
+
+        tt.manual_seed(0)
+        x, y = mnist()
+        loader = DataLoader(TensorDataset(x, y), batch_size=batch, shuffle=True, seed=0)
+        model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+        loss_fn, optimizer = nn.CrossEntropyLoss(), optim.Adam(model.parameters(), lr=1e-3)
+
+        def step() -> None:
+            for inputs, labels in loader:
+                loss = loss_fn(model(inputs), labels)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+
+        return Prepared(step, len(x))
+
+    def theirs(best: bool) -> Prepared:
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader, TensorDataset
+
+        torch.manual_seed(0)
+        x, y = (torch.tensor(array) for array in mnist())
+        loader = DataLoader(TensorDataset(x, y), batch_size=batch, shuffle=True)
+        model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+        loss_fn = nn.CrossEntropyLoss()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **({"fused": True} if best else {}))
+
+        def batches() -> Iterator[tuple[object, object]]:
+            for chosen in torch.randperm(len(x)).split(batch):
+                yield x[chosen], y[chosen]
+
+        def step() -> None:
+            for inputs, labels in batches() if best else loader:
+                loss = loss_fn(model(inputs), labels)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+
+        return Prepared(step, len(x))
+
+    return Case("MNIST epoch: 60,000 images, MLP 784-128-10, batch 64, Adam", ours, theirs, True, rounds=7)
+
+
 def _matmul() -> Case:
     """Not a contest: the matrix-product peak of this machine on each side, to read the shares of it against."""
     n = 1024
@@ -256,4 +322,5 @@ CASES: dict[str, Case] = {
     "mlp-deep-128": _mlp((784, 256, 128, 10), 128, 1.7, 1.0),
     "adam": _optimizer(),
     "loader": _loader(),
+    "mnist-epoch": _epoch(),
 }

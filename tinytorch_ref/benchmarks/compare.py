@@ -22,7 +22,10 @@ SLOW_SPIN = 1.25
 
 @dataclass(frozen=True)
 class Result:
-    """One case: microseconds a call on each side, ratios (PyTorch / ours), and how many blocks were dropped."""
+    """One case: microseconds a call on each side, ratios (PyTorch / ours), and how many blocks were dropped.
+
+    The MiB are the most that the process held beyond what the imported framework takes.
+    """
 
     case: str
     title: str
@@ -81,7 +84,7 @@ def compare(case: str, pythons: dict[str, str], threads: int, rounds: int, secon
     workers = {side: Worker(pythons.get(side.split("-")[0], sys.executable), side, case, threads) for side in sides}
     blocks: list[dict[str, dict]] = []
     try:
-        for _ in range(rounds):
+        for _ in range(min(rounds, declared.rounds or rounds)):
             blocks.append({side: worker.block(seconds) for side, worker in workers.items()})
     finally:
         for worker in workers.values():
