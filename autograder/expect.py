@@ -24,6 +24,7 @@ __all__ = [
     "StudentError",
     "between",
     "close",
+    "cpu_ratio",
     "dtype",
     "equal",
     "finite",
@@ -142,6 +143,36 @@ def between(actual: Any, low: float, high: float, what: str) -> None:
     number = _number(actual)
     if number is None or not low <= number <= high:
         _fail(actual, f"{what} between {low:g} and {high:g}", _show(actual))
+
+
+def cpu_ratio(
+    probe: Any, other: Any, draw: Callable[[], tuple[Any, ...]], at_most: float, blocks: int = 7, rounds: int = 3
+) -> None:
+    """A probe takes at most so many times the CPU time of another one (the same probe of the reference, say).
+
+    Both are called in turn, on the same fresh inputs from `draw`, after one call that is not counted. The ratio is the
+    median over the blocks. Where it is too large, more blocks are added to those there are, never dropped: noise comes
+    and goes, a slow program is slow in every block. CPU time is read outside the process that is measured.
+
+    Raises:
+        Mismatch: the median of all blocks is above `at_most`. The measured ratio is not told: it differs each time.
+    """
+    ratios: list[float] = []
+    probe.cpu_seconds(*(inputs := draw()))
+    other.cpu_seconds(*inputs)
+    for _ in range(rounds):
+        for block in range(blocks):
+            inputs = draw()
+            order = (probe, other) if block % 2 else (other, probe)
+            seconds = {id(one): one.cpu_seconds(*inputs) for one in order}
+            ratios.append(seconds[id(probe)] / max(seconds[id(other)], 1e-9))
+        if float(np.median(ratios)) <= at_most:
+            return
+    name = "the reference's" if repr(other).startswith("reference.") else f"{other!r}'s"
+    raise Mismatch(
+        f"asked:    {probe!r} and {other!r} in turn, on the same inputs\n"
+        f"expected: at most {at_most:g} times {name} CPU time\ncame:     more, in {len(ratios)} measurements"
+    )
 
 
 def true(condition: Any, what: str) -> None:

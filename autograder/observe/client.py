@@ -191,6 +191,17 @@ class Observation:
         self._write(wire.encode(request), deadline)
         return value_of(self._receive(deadline))
 
+    def cpu_clock(self) -> float:
+        """Seconds of CPU time that the observer has used, all its threads together, read from outside.
+
+        Where the system has no clock for other processes, the seconds that passed.
+        """
+        try:
+            # The number of another process's clock, as clock_getcpuclockid(3) makes it on Linux.
+            return time.clock_gettime((~self.pid << 3) | 2)
+        except (AttributeError, OSError):
+            return time.monotonic()
+
     def _await_confinement(self) -> None:
         """The observer's first message, sent before it was asked for anything: no student's code has run by then.
 

@@ -14,6 +14,23 @@ from autograder.expect import Call, format_call, remember
 from autograder.observe.client import Observation
 
 
+class Probe:
+    """One probe of a handle: call it as the function that it is."""
+
+    def __init__(self, handle: Handle, name: str):
+        self._handle, self._name = handle, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._handle._call(self._name, args, kwargs)
+
+    def cpu_seconds(self, *args: Any, **kwargs: Any) -> float:
+        """CPU seconds that a call takes, by a clock outside the observer; its answer is not looked at."""
+        return self._handle._cpu_seconds(self._name, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"{self._handle._name}.{self._name}"
+
+
 class Handle:
     """The probes of one composition, answered by one observer under one deadline for the whole case."""
 
@@ -36,10 +53,7 @@ class Handle:
         if probe.startswith("_"):
             raise AttributeError(probe)
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return self._call(probe, args, kwargs)
-
-        return call
+        return Probe(self, probe)
 
     def _call(self, probe: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         text = format_call(f"{self._name}.{probe}", args, kwargs)
@@ -50,12 +64,22 @@ class Handle:
             self._answered(probe, result)
         return result
 
-    def _ask(self, request: dict[str, Any]) -> Any:
+    def _cpu_seconds(self, probe: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+        observation = self._started()  # importing is not the probe's time
+        before = observation.cpu_clock()
+        self._call(probe, args, kwargs)
+        return observation.cpu_clock() - before
+
+    def _started(self) -> Observation:
         if self._observation is None:
             self._observation = self._start()
             self._observation.ask({"do": "import"}, self._import_seconds)
+        return self._observation
+
+    def _ask(self, request: dict[str, Any]) -> Any:
+        observation = self._started()
         started = time.monotonic()
         try:
-            return self._observation.ask(request, self._left)
+            return observation.ask(request, self._left)
         finally:
             self._left -= time.monotonic() - started

@@ -38,6 +38,10 @@ class LocalObservation:
             message = observer.encoded(reply, self.folders)
         return client.value_of(wire.loads(message))
 
+    def cpu_clock(self) -> float:
+        """Seconds of CPU time of this process."""
+        return time.process_time()
+
     def close(self) -> client.Ending:
         for folder in self.folders:
             if folder in sys.path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder import compose
+from autograder import compose, expect
 from autograder.check import LocalBench
 from autograder.errors import GraderError
-from autograder.expect import StudentError, recording_calls
+from autograder.expect import Mismatch, StudentError, recording_calls
 from autograder.grade import Grader
 from autograder.observe.client import Ending, Observation, ObserverLost, ObserverTimeout, Zygote, value_of
 from autograder.observe.handles import Handle
@@ -323,6 +324,81 @@ def test_names_with_an_underscore_are_no_probes(name):
     with pytest.raises(AttributeError):
         getattr(student, name)
     assert scripted.asked == []
+
+
+# CPU time.
+
+BUSY = "import time\nend = time.thread_time() + x\nwhile time.thread_time() < end: pass\nreturn 0"
+LYING = "import time\ntime.process_time = lambda: 0.0\ntime.clock_gettime = lambda clock: 0.0\n" + BUSY
+THREADS = """
+import threading, time
+def work():
+    end = time.thread_time() + x / 2
+    while time.thread_time() < end: pass
+workers = [threading.Thread(target=work) for _ in range(2)]
+[w.start() for w in workers]; [w.join() for w in workers]
+return 0"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no clock of another process")
+@pytest.mark.parametrize(
+    ("body", "least", "most"),
+    [(BUSY, 0.1, 0.2), (LYING, 0.1, 0.2), (THREADS, 0.1, 0.2), ("import time\ntime.sleep(x)\nreturn 0", 0.0, 0.05)],
+    ids=["busy", "lying", "threads that ended", "asleep"],
+)
+def test_cpu_time_is_read_from_outside_and_counts_all_threads_and_no_sleep(body, least, most, lab):
+    with lab.observe(double=body) as observer:
+        student = Handle("student", lambda: observer, 5.0, 10.0)
+        student.double(0.0)
+        assert least <= student.double.cpu_seconds(0.1) <= most
+
+
+class Clocked(Scripted):
+    """An observation whose calls of `f` take the CPU seconds of a list, one after the other (the last for ever)."""
+
+    def __init__(self, *costs: float):
+        super().__init__()
+        self.costs, self.clock = list(costs), 0.0
+
+    def ask(self, request: dict[str, Any], seconds: float) -> Any:
+        if request["do"] == "call":
+            self.clock += self.costs.pop(0) if len(self.costs) > 1 else self.costs[0]
+        return super().ask(request, seconds)
+
+    def cpu_clock(self) -> float:
+        return self.clock
+
+
+def ratio_of(ours: Clocked, theirs: Clocked, at_most: float) -> list[tuple[int]]:
+    """Runs expect.cpu_ratio and returns what was drawn."""
+    drawn: list[tuple[int]] = []
+
+    def draw() -> tuple[int]:
+        drawn.append((len(drawn),))
+        return drawn[-1]
+
+    student, reference = (Handle(n, lambda o=o: o, 5.0, 10.0) for n, o in (("student", ours), ("reference", theirs)))
+    expect.cpu_ratio(student.f, reference.f, draw, at_most)
+    return drawn
+
+
+def test_a_ratio_is_the_median_over_blocks_with_fresh_inputs_and_a_first_call_that_does_not_count():
+    ours, theirs = Clocked(99.0, 2.0, 2.0, 50.0, 2.0), Clocked(1.0)
+    assert ratio_of(ours, theirs, at_most=2.5) == [(n,) for n in range(8)]
+    arguments = [request["args"] for request in ours.asked if request["do"] == "call"]
+    assert arguments == [[n] for n in range(8)]
+    assert arguments == [request["args"] for request in theirs.asked if request["do"] == "call"]
+
+
+def test_noise_in_the_first_blocks_is_outvoted_by_more_blocks():
+    noisy = Clocked(1.0, *[9.0] * 6, 1.0)
+    assert len(ratio_of(noisy, Clocked(1.0), at_most=1.5)) == 15
+
+
+def test_a_slow_program_fails_after_all_blocks_and_one_lucky_block_does_not_help_it():
+    for costs in ((3.0,), (1.0, 0.1, 3.0), (1.0, *[3.0] * 7, 0.1, 3.0)):
+        with pytest.raises(Mismatch, match="at most 2 times the reference's CPU time\ncame:     more, in 21 meas"):
+            ratio_of(Clocked(*costs), Clocked(1.0), at_most=2)
 
 
 # The zygote.

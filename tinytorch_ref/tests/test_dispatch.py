@@ -208,3 +208,48 @@ def test_a_removed_kernel_runs_no_more(double):
             dispatch.remove_kernel(kernel)
     finally:
         use_kernels(before)
+
+
+def test_observers_hear_of_every_op_that_runs_until_they_are_removed(double, total):
+    heard = []
+
+    def observer(rule, inputs, attributes, output, seconds):
+        heard.append((rule.name, len(inputs), attributes, output.tolist(), seconds >= 0))
+
+    kernel = register_kernel(double, lambda a: a + a, name="sum")
+    dispatch.add_observer(observer)
+    late = Op("test_late", lambda a: a)
+    try:
+        x = apply(total, tensor([1.0]), 2, scale=3)
+        out = apply(double, x)
+        apply(late, out)
+        before = use_kernels(True)
+        apply(double, x)
+        use_kernels(before)
+        np.testing.assert_array_equal(out.data, [18])
+    finally:
+        dispatch.remove_observer(observer)
+        del Op.registry["test_late"]
+    apply(double, x)
+    assert heard == [
+        ("test_total", 2, {"scale": 3}, [9.0], True),
+        ("test_double", 1, {}, [18.0], True),
+        ("test_late", 1, {}, [18.0], True),
+        ("sum", 1, {}, [18.0], True),
+    ]
+    dispatch.remove_kernel(kernel)
+    with pytest.raises(ValueError, match="is no observer"):
+        dispatch.remove_observer(observer)
+
+
+def test_an_observed_op_can_be_differentiated(double):
+    def observer(*args):
+        pass
+
+    dispatch.add_observer(observer)
+    try:
+        x = tensor([1.0], requires_grad=True)
+        apply(double, x).backward(np.ones(1, np.float32))
+        np.testing.assert_array_equal(x.grad, [2.0])
+    finally:
+        dispatch.remove_observer(observer)

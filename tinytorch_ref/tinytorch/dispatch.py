@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from time import perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
 
 # The number of the next node. Calling it uses that number up: assignment 5 does so to tell older nodes from newer ones.
 next_number: Callable[[], int] = count().__next__
+
+_observers: list[Observer] = []
 
 
 class TensorBase:
@@ -88,7 +91,7 @@ class Op:
     each input, where `g` is the gradient of the result with respect to the node's output.
     """
 
-    __slots__ = ("name", "forward", "saves", "vjp", "kernels", "active")
+    __slots__ = ("name", "forward", "saves", "vjp", "kernels", "active", "indirect")
 
     registry: dict[str, Op] = {}
 
@@ -98,6 +101,7 @@ class Op:
         self.saves = saves
         self.kernels: list[Kernel] = []
         self.active: tuple[Kernel, ...] = ()
+        self.indirect = bool(_observers)
         self.vjp: Callable[[np.ndarray, Node], tuple[np.ndarray | None, ...]] | None = None
         Op.registry[name] = self
 
@@ -172,8 +176,7 @@ def use_kernels(on: bool = True) -> bool:
     """Switch all registered kernels on or off; returns the previous setting."""
     global _kernels_on
     before, _kernels_on = _kernels_on, bool(on)
-    for op in Op.registry.values():
-        _select(op)
+    _select_all()
     return before
 
 
@@ -181,8 +184,33 @@ _kernels_on = False
 
 
 def _select(op: Op) -> None:
-    """Set the kernels that `apply` asks, so that an op without active ones pays nothing for the possibility."""
+    """Set the kernels that `apply` asks, so that an op that nobody stands behind pays nothing for the possibility."""
     op.active = tuple(op.kernels) if _kernels_on else ()
+    op.indirect = bool(op.active or _observers)
+
+
+# What is told of every op that runs: the Op or Kernel, its inputs (tensors and plain values), its attributes, the output
+# array and the seconds of the forward rule.
+Observer = Callable[["Op | Kernel", tuple[Any, ...], dict[str, Any], np.ndarray, float], None]
+
+
+def add_observer(observer: Observer) -> None:
+    """Have a function called after every op that runs, in the order of their running (profilers do this)."""
+    _observers.append(observer)
+    _select_all()
+
+
+def remove_observer(observer: Observer) -> None:
+    """No longer call it. ValueError if it was not added."""
+    if observer not in _observers:
+        raise ValueError(f"{observer} is no observer of the ops; add_observer adds one")
+    _observers.remove(observer)
+    _select_all()
+
+
+def _select_all() -> None:
+    for op in Op.registry.values():
+        _select(op)
 
 
 T = TypeVar("T", bound=type)
@@ -223,8 +251,8 @@ def apply(op: Op, *inputs: Any, **attributes: Any) -> Any:
     A node is recorded only if recording is on, the op has a vector-Jacobian product, and some input requires a
     gradient; otherwise nothing is kept alive.
     """
-    if op.active:
-        return _apply_kernel(op, inputs, attributes)
+    if op.indirect:
+        return _apply_indirectly(op, inputs, attributes)
     run = op.forward
     if len(inputs) == 2 and not attributes:
         # Two tensors and nothing else is the case that arithmetic on small tensors is made of: no loop, no list.
@@ -274,15 +302,17 @@ def _arrays(inputs: tuple[Any, ...]) -> tuple[list[Any], bool]:
     return arrays, tracked
 
 
-def _apply_kernel(op: Op, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Any:
-    """`apply` for an op with active kernels: the first that applies here runs, else the op's own rule."""
+def _apply_indirectly(op: Op, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Any:
+    """`apply` with kernels (the first that applies here runs, else the op's own rule) and observers."""
     arrays, tracked = _arrays(inputs)
     rule: Op | Kernel = op
     for kernel in op.active:
         if kernel.when is None or kernel.when(*arrays, **attributes):
             rule = kernel
             break
+    started = perf_counter()
     output, saved = rule.forward(*arrays, **attributes), None
+    seconds = perf_counter() - started
     if rule.saves:
         output, saved = output
     result = wrap(_asarray(output))
@@ -291,4 +321,6 @@ def _apply_kernel(op: Op, inputs: tuple[Any, ...], attributes: dict[str, Any]) -
         result._node = node = Node()
         node.op, node.inputs, node.attributes = op if rule.vjp is None else rule, inputs, attributes
         node.output, node.saved, node.number = result.data, saved, next_number()
+    for observer in tuple(_observers):
+        observer(rule, inputs, attributes, result.data, seconds)
     return result
