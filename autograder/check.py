@@ -20,6 +20,7 @@ from typing import Any
 
 from autograder import compose, lint
 from autograder.course import Assignment, Course, Limits, load_course
+from autograder.datasets import Datasets
 from autograder.errors import GraderError, UserError
 from autograder.judge.cases import CaseResult, Status
 from autograder.observe.local import LocalObservation
@@ -218,7 +219,7 @@ class LocalBench:
         limits = course.limits_of(assignment)
         # The parent keeps the time; in here nothing is cut short.
         self.limits: Limits = limits.model_copy(update={"case_seconds": 1e6, "submission_seconds": 1e6})
-        self.datasets = course.datasets
+        self.datasets = Datasets(course)
         self.student_files = frozenset(assignment.writes)
         self.has_reference = False
         self.probes = probes

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -38,7 +38,10 @@ class Model(BaseModel):
 
 
 class Limits(Model):
-    """What one submission may use. Times are wall-clock seconds, sizes MiB unless the name says otherwise."""
+    """What one submission may use. Times are wall-clock seconds, sizes MiB unless the name says otherwise.
+
+    `threads` is how many a program may keep busy at once: its CPU time may be so many times the wall-clock time.
+    """
 
     case_seconds: float = Field(gt=0, le=600)
     import_seconds: float = Field(gt=0, le=120)
@@ -50,6 +53,14 @@ class Limits(Model):
     upload_mb: int = Field(ge=1, le=1024)
     upload_files: int = Field(ge=1, le=10000)
     processes: int = Field(ge=0, le=64, default=0)
+    threads: int = Field(ge=1, le=64, default=1)
+
+
+class MilestoneLimits(Limits):
+    """The same for a milestone: it is not bound to what a grading platform allows, for it may train for hours."""
+
+    case_seconds: float = Field(gt=0, le=86400)
+    submission_seconds: float = Field(gt=0, le=172800)
 
 
 class LatePolicy(Model):
@@ -58,6 +69,15 @@ class LatePolicy(Model):
     grace_minutes: int = Field(ge=0)
     percent_per_day: float = Field(ge=0, le=100)
     max_days: int = Field(ge=0)
+
+
+class Policies(Model):
+    """Which attempts count, when a score is seen, and what is marked by hand. How late costs is `late`."""
+
+    attempts_per_day: int = Field(ge=0, default=0, description="graded uploads in one day of the course; 0: any number")
+    score_shown: Literal["at once", "after due date"] = "at once"
+    attempt_counted: Literal["last", "best"] = "last"
+    reflection_points: float = Field(ge=0, le=1000, default=10, description="for the reflection, beside the tests' own")
 
 
 class ImportPolicy(Model):
@@ -122,6 +142,7 @@ class Milestone(Model):
     must_reach: str
     limits: dict[str, float] = Field(default_factory=dict)
     data: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = Field(default=(), description="what the judge reads; it has to be on the machine")
 
 
 class Course(Model):
@@ -132,6 +153,7 @@ class Course(Model):
     version: str
     timezone: str
     late: LatePolicy
+    policies: Policies = Policies()
     limits: Limits
     imports: ImportPolicy
     assignments: tuple[Assignment, ...] = Field(min_length=1)
@@ -270,7 +292,8 @@ class Course(Model):
 
     def limits_of(self, assignment: Assignment | Milestone) -> Limits:
         """The course's limits with the assignment's (or milestone's) own changes."""
-        return Limits.model_validate({**self.limits.model_dump(), **assignment.limits})
+        kind = MilestoneLimits if isinstance(assignment, Milestone) else Limits
+        return kind.model_validate({**self.limits.model_dump(), **assignment.limits})
 
     def due(self, assignment: Assignment) -> datetime:
         return assignment.due.replace(tzinfo=ZoneInfo(self.timezone))
@@ -404,7 +427,7 @@ def _nearest(location: tuple[Any, ...]) -> str:
     from difflib import get_close_matches
 
     names: set[str] = set()
-    for model in (Course, Assignment, Milestone, Limits, LatePolicy, ImportPolicy):
+    for model in (Course, Assignment, Milestone, Limits, LatePolicy, Policies, ImportPolicy):
         names |= set(model.model_fields)
     match = get_close_matches(str(location[-1]), sorted(names), n=1)
     return f" (did you mean '{match[0]}'?)" if match else ""

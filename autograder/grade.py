@@ -9,26 +9,20 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from autograder import compose, explain, lint, record, score
 from autograder.course import Assignment, Course
 from autograder.errors import GraderError, UserError
-from autograder.expect import StudentError
 from autograder.intake import Submission, receive
 from autograder.judge.bench import Bench
 from autograder.judge.cases import Verdict
 from autograder.judge.run import Watcher, judge
 from autograder.judge.testfiles import TestFile, check_points, load_test_files
-from autograder.observe.client import ObserverLost, ObserverTimeout
-
-LINT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -44,18 +38,6 @@ class Graded:
     def ok(self) -> bool:
         """Graded by the rules, whatever the score: neither rejected nor waiting for a person."""
         return not self.grade.rejected and not self.grade.needs_a_person
-
-
-@dataclass(frozen=True)
-class Linted:
-    """What lint found, with the byte code of the files that compile."""
-
-    findings: tuple[lint.Finding, ...]
-    bytecode: Mapping[str, bytes]
-
-    @property
-    def fatal(self) -> tuple[lint.Finding, ...]:
-        return tuple(f for f in self.findings if f.fatal)
 
 
 class Grader:
@@ -96,6 +78,7 @@ class Grader:
         out: Path | None = None,
         submitted: datetime | None = None,
         due: datetime | None = None,
+        terms: score.Terms | None = None,
     ) -> Graded:
         """Grade one submission.
 
@@ -103,26 +86,38 @@ class Grader:
             source: a zip, a folder or a notebook.
             out: folder for results.json and record.json; results.json is rewritten after every test file.
             submitted, due: when it was uploaded and the student's own due date, if the platform says.
+            terms: what the policies say about this upload in particular.
         """
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="tito-intake-") as folder:
-            grade = self._graded(source, Path(folder), out, submitted, due, started)
+            grade = self._graded(source, Path(folder), out, submitted, due, terms or score.Terms(), started)
         seconds = time.monotonic() - started
         if out is not None:
             self._record(grade, out, seconds)
         return Graded(source, grade, seconds, out / "results.json" if out else None)
 
     def _graded(
-        self, source: Path, folder: Path, out: Path | None, submitted: Any, due: Any, started: float
+        self,
+        source: Path,
+        folder: Path,
+        out: Path | None,
+        submitted: datetime | None,
+        due: datetime | None,
+        terms: score.Terms,
+        started: float,
     ) -> score.Grade:
         grade = score.Grade(
             assignment=self.assignment.key,
             title=self.assignment.title,
             verdict=Verdict(self.assignment.key, ()),
             possible=self.assignment.points,
-            lateness=score.lateness(self.course, self.assignment, submitted, due),
+            lateness=score.lateness(self.course, self.assignment, submitted, due, terms.free_days),
             seed=self.seed,
+            policies=(*score.policy_lines(self.course.policies), *terms.lines),
+            visibility=score.visibility(self.course.policies),
         )
+        if terms.refused:
+            return replace(grade, rejected=terms.refused)
         try:
             submission = receive(source, self.course, self.assignment, folder)
         except UserError as error:
@@ -135,7 +130,8 @@ class Grader:
             return replace(grade, fault=str(error), complete=False)
 
     def _judged(self, grade: score.Grade, submission: Submission, out: Path | None, started: float) -> score.Grade:
-        linted = self.lint(submission)
+        files = {file.path: submission.root / file.path for file in submission.files}
+        linted = self.bench.lint(self.assignment, files)
         if linted.fatal:
             return replace(grade, rejected="\n".join(str(f) for f in linted.fatal))
         grade = replace(grade, remarks=_remarks(submission, linted))
@@ -153,41 +149,7 @@ class Grader:
         matches = explain.explain(verdict, self.misconceptions, self.vectors)
         return replace(grade, verdict=verdict, explanation=explain.in_words(matches))
 
-    def lint(self, submission: Submission) -> Linted:
-        """Check every file in a confined child of its own: the text may be made to crash the parser."""
-        policy = lint.policy_for(self.course, self.assignment).to_plain()
-        findings: list[lint.Finding] = []
-        bytecode: dict[str, bytes] = {}
-        for file in submission.files:
-            source = (submission.root / file.path).read_bytes()
-            request = {"do": "lint", "path": file.path, "source": source, "policy": policy}
-            try:
-                answer = self._ask_apart(request)
-            except (ObserverLost, ObserverTimeout, StudentError):
-                message = "Python's parser gave up on this file; simplify what is nested very deeply or very long"
-                findings.append(lint.Finding(file.path, 0, 0, "parser", message, True))
-                continue
-            findings += [lint.Finding.from_plain(f) for f in answer["findings"]]
-            if answer["bytecode"] is not None:
-                bytecode[file.path] = answer["bytecode"]
-        return Linted(tuple(findings), bytecode)
-
-    def _ask_apart(self, request: dict[str, Any]) -> Any:
-        """The answer of an observer on no composition. Asked again if it was lost: it may be somebody else who killed
-        it."""
-        try:
-            return self._ask_once(request)
-        except (ObserverLost, GraderError):
-            return self._ask_once(request)
-
-    def _ask_once(self, request: dict[str, Any]) -> Any:
-        observation = self.bench.observe(None)
-        try:
-            return observation.ask(request, LINT_SECONDS)
-        finally:
-            observation.close()
-
-    def compose(self, submission: Submission, linted: Linted) -> compose.Composition:
+    def compose(self, submission: Submission, linted: lint.Linted) -> compose.Composition:
         """The submission's layer on the reference of its prerequisites."""
         files = {file.path: submission.root / file.path for file in submission.files}
         for path in submission.missing:
@@ -221,7 +183,7 @@ class Grader:
         self.close()
 
 
-def _remarks(submission: Submission, linted: Linted) -> tuple[str, ...]:
+def _remarks(submission: Submission, linted: lint.Linted) -> tuple[str, ...]:
     """What intake and lint have to say that does not stop the grading."""
     remarks = list(submission.notes)
     if submission.ignored:

@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "autograder.cli.check",
     "submit": "autograder.cli.submit",
     "grade": "autograder.cli.grade",
+    "gradebook": "autograder.cli.gradebook",
     "build": "autograder.cli.build",
     "validate": "autograder.cli.validate",
     "gradescope": "autograder.cli.gradescope",

@@ -29,6 +29,7 @@ from autograder.grade import Graded, Grader
 from autograder.gradescope.metadata import Metadata, read_metadata
 from autograder.judge.cases import CaseResult
 from autograder.sandbox import describe
+from autograder.score import Terms, attempt_of_day, attempts_before
 
 GRADED = 0  # results.json says it all, whatever the score
 GRADER_FAILED = 3  # a person has to look; the command line uses the same number
@@ -110,9 +111,17 @@ def _grade(course: Course, assignment: Assignment, submission: Path, results: Pa
         print(describe(grader.bench.layers))
         for note in grader.bench.notes:
             print(f"note: {note}")
-        graded = grader.grade(submission, results, known.submitted, known.due)
+        graded = grader.grade(submission, results, known.submitted, known.due, _terms(course, known))
     _tell(graded)
     return graded
+
+
+def _terms(course: Course, known: Metadata) -> Terms:
+    """What the limit on attempts says about this one."""
+    number = 1 + attempts_before(course, known.submitted, known.earlier)
+    refused, lines = attempt_of_day(course, known.submitted, number)
+    advice = ": activate it in the submission history" if refused else ""
+    return Terms(refused=refused + advice, lines=lines)
 
 
 def _tell(graded: Graded) -> None:

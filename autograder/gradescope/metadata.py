@@ -27,6 +27,7 @@ class Metadata:
     submitted: datetime | None = None
     due: datetime | None = None
     title: str = ""
+    earlier: tuple[datetime, ...] = ()  # when the attempts before this one came
     notes: tuple[str, ...] = ()
 
 
@@ -59,7 +60,16 @@ class _Reader:
             self.notes.append("created_at is not known: no late policy is applied")
         title = assignment.get("title")
         due = self._due(assignment, data.get("users"))
-        return Metadata(submitted, due, title if isinstance(title, str) else "", tuple(self.notes))
+        earlier = self._earlier(data.get("previous_submissions"))
+        return Metadata(submitted, due, title if isinstance(title, str) else "", earlier, tuple(self.notes))
+
+    def _earlier(self, attempts: Any) -> tuple[datetime, ...]:
+        found = []
+        for number, attempt in enumerate(attempts if isinstance(attempts, list) else ()):
+            name = f"previous_submissions[{number}].submission_time"
+            moment = self._moment(name, _fields(attempt).get("submission_time"))
+            found += [moment] if moment else []
+        return tuple(found)
 
     def _due(self, assignment: dict[str, Any], users: Any) -> datetime | None:
         """The latest of the submitters' own due dates: of a group, the member with an extension decides."""

@@ -13,7 +13,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -21,12 +21,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from autograder import compose, sandbox
+from autograder import compose, lint, sandbox
 from autograder.course import Assignment, Course, Limits, Milestone
+from autograder.datasets import Datasets
 from autograder.errors import GraderError
-from autograder.observe.client import Observation, Zygote
+from autograder.expect import StudentError
+from autograder.observe.client import Observation, ObserverLost, ObserverTimeout, Zygote
 
 PREFIX = "tito-judge-"
+LINT_SECONDS = 20.0
 
 
 class Workbench(Protocol):
@@ -34,7 +37,7 @@ class Workbench(Protocol):
 
     assignment: Assignment | Milestone
     limits: Limits
-    datasets: Path
+    datasets: Datasets
     student_files: frozenset[str]
     has_reference: bool
 
@@ -69,7 +72,7 @@ class Bench:
     ):
         self.course, self.assignment = course, assignment
         self.limits: Limits = course.limits_of(assignment)
-        self.datasets = course.datasets
+        self.datasets = Datasets(course)
         # The files whose lines a message may quote: a student's own, never one of ours.
         self.student_files = frozenset(assignment.writes if isinstance(assignment, Assignment) else course.owners)
         # A milestone is judged on what runs, not against a reference.
@@ -108,7 +111,10 @@ class Bench:
     def compose_student(self, files: Mapping[str, Path], bytecode: Mapping[str, bytes]) -> compose.Composition:
         """The composition that holds a submission; `discard` it when the submission is done."""
         layer = compose.Layer(self.assignment.key, "student", files)
-        layers = compose.for_grading(self.course, layer)
+        return self.compose_layers(compose.for_grading(self.course, layer), bytecode)
+
+    def compose_layers(self, layers: Iterable[compose.Layer], bytecode: Mapping[str, bytes]) -> compose.Composition:
+        """A composition of these layers, some of them a student's; `discard` it when they are judged."""
         place = self.root / f"student-{secrets.token_hex(8)}"
         return compose.compose(self.course, layers, place, bytecode=bytecode, data=self.assignment.data)
 
@@ -118,7 +124,7 @@ class Bench:
         if not self.alive:
             self.restart()
         uid = self.student_uid if role == "student" else self.reference_uid
-        cpu = int(self.limits.case_seconds + self.limits.import_seconds) + 2
+        cpu = int(self.limits.threads * self.limits.case_seconds + self.limits.import_seconds) + 2
         confinement = sandbox.Confinement(
             read=(*folders, *python_paths()),
             scratch=str(self._scratch[role]),
@@ -134,6 +140,41 @@ class Bench:
         observation = Observation(self.zygote, confinement, folders, *caps)
         observation.listener = self.listener
         return observation
+
+    def ask_apart(self, request: dict[str, Any], seconds: float, composition: compose.Composition | None = None) -> Any:
+        """The answer of an observer that is asked nothing else.
+
+        Asked again, of another one, if it was lost: it may be somebody else who killed it.
+        """
+        try:
+            return self._ask_once(request, seconds, composition)
+        except (ObserverLost, GraderError):
+            return self._ask_once(request, seconds, composition)
+
+    def _ask_once(self, request: dict[str, Any], seconds: float, composition: compose.Composition | None) -> Any:
+        observation = self.observe(composition)
+        try:
+            return observation.ask(request, seconds)
+        finally:
+            observation.close()
+
+    def lint(self, assignment: Assignment, files: Mapping[str, Path]) -> lint.Linted:
+        """Check every file of a layer in a confined child of its own: the text may be made to crash the parser."""
+        policy = lint.policy_for(self.course, assignment).to_plain()
+        findings: list[lint.Finding] = []
+        bytecode: dict[str, bytes] = {}
+        for path, file in files.items():
+            request = {"do": "lint", "path": path, "source": file.read_bytes(), "policy": policy}
+            try:
+                answer = self.ask_apart(request, LINT_SECONDS)
+            except (ObserverLost, ObserverTimeout, StudentError):
+                message = "Python's parser gave up on this file; simplify what is nested very deeply or very long"
+                findings.append(lint.Finding(path, 0, 0, "parser", message, True))
+                continue
+            findings += [lint.Finding.from_plain(f) for f in answer["findings"]]
+            if answer["bytecode"] is not None:
+                bytecode[path] = answer["bytecode"]
+        return lint.Linted(tuple(findings), bytecode)
 
     @property
     def alive(self) -> bool:

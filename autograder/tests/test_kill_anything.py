@@ -99,7 +99,9 @@ class Machine:
         batch = self.home / f"batch{self.runs}"
         for number in range(submissions):
             tree(batch / f"s{number}", {FILE: source})
-        arguments = ["grade", "a01", str(batch), "--out", str(self.out), "--quiet"]
+        # One by one rather than the folder, which would be graded by judges in processes of their own.
+        uploads = map(str, sorted(batch.iterdir()))
+        arguments = ["grade", "a01", *uploads, "--out", str(self.out), "--quiet"]
         job = {"argv": arguments, "cwd": str(self.course), "log": str(self.log)}
         assert self.launcher.stdin and self.launcher.stdout
         self.launcher.stdin.write(json.dumps(job) + "\n")

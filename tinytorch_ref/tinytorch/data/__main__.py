@@ -1,4 +1,4 @@
-"""`python -m tinytorch.data list|fetch|verify [NAME ...]`: the data sets on this machine (`tito data`)."""
+"""`python -m tinytorch.data list|fetch|verify|where [NAME ...]`: the data sets on this machine (`tito data`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tinytorch.data.sources import EMBEDDED, DataError, locate, problems, regist
 def main(arguments: list[str]) -> int:
     job, names = (arguments or ["list"])[0], arguments[1:]
     if job not in JOBS:
-        print(f"error: there is no job '{job}'; use list, fetch or verify", file=sys.stderr)
+        print(f"error: there is no job '{job}'; use list, fetch, verify or where", file=sys.stderr)
         return 2
     try:
         for name in names:
@@ -71,7 +71,15 @@ def verify(names: list[str]) -> int:
     return status
 
 
-JOBS = {"list": show, "fetch": get, "verify": verify}
+def where(names: list[str]) -> int:
+    if not names:
+        raise ValueError(f"name what to look for: {', '.join(registry())}")
+    for name in names:
+        print(locate(name))
+    return 0
+
+
+JOBS = {"list": show, "fetch": get, "verify": verify, "where": where}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -123,7 +123,8 @@ def locate(name: str) -> Path:
             return folder
     remedy = f"run: tito data fetch {name}" if not wanted.embedded else "it comes with the course: look into datasets/"
     first = next(file.path for file in wanted.files if not (folders(name)[0] / file.path).is_file())
-    raise DataError(f"{name} is not here: {first} is missing in {' or '.join(map(str, folders(name)))}; {remedy}")
+    places = folders(name) if wanted.embedded else folders(name)[:1]
+    raise DataError(f"{name} is not here: {first} is missing in {' or '.join(map(str, places))}; {remedy}")
 
 
 def problems(name: str, folder: Path) -> tuple[str, ...]:
