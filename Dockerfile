@@ -26,3 +26,7 @@ RUN chmod 755 /autograder/run_autograder && bash /autograder/source/setup.sh sea
 
 ARG ASSIGNMENT=
 RUN umask 077 && echo "${ASSIGNMENT}" > /autograder/source/assignment
+
+# Which image graded: written into every row of a gradebook.
+ARG VERSION=
+ENV TINYTORCH_IMAGE=${VERSION}

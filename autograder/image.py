@@ -86,7 +86,8 @@ def build(course: Course, engine: Engine, image: str = IMAGE, base: str = BASE, 
     for name in ("Dockerfile", "requirements-grading.lock", "assignments", "solutions"):
         if not (course.root / name).exists():
             raise UserError(f"{course.root / name} is missing; build in a checkout of the course, after `tito build`")
-    arguments = [f"--build-arg=BASE={base}", f"--build-arg=ASSIGNMENT={assignment}", f"--tag={image}"]
+    values = {"BASE": base, "ASSIGNMENT": assignment, "VERSION": f"{image} {course.version}"}
+    arguments = [*(f"--build-arg={name}={value}" for name, value in values.items()), f"--tag={image}"]
     engine.run("build", "--network=host", *arguments, str(course.root))
 
 

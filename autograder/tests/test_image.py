@@ -110,7 +110,8 @@ def test_an_image_is_built_from_the_course_for_one_assignment_or_any(course: Cou
     build(course, Engine(), "named", "a-base", "a01_numbers")
     (command,) = asked(docker, "build")
     assert command[-1] == str(course.root)
-    assert {"--build-arg=BASE=a-base", "--build-arg=ASSIGNMENT=a01_numbers", "--tag=named"} <= set(command)
+    values = {"BASE=a-base", "ASSIGNMENT=a01_numbers", "VERSION=named 1"}
+    assert {"--tag=named", *(f"--build-arg={value}" for value in values)} <= set(command)
 
 
 def test_without_an_engine_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +123,7 @@ def test_without_an_engine_the_remedy_is_said(tmp_path: Path, monkeypatch: pytes
 def test_the_dockerfile_is_one_that_every_engine_builds_and_gradescope_runs() -> None:
     lines = (PACKAGE.parent / "Dockerfile").read_text(encoding="utf-8").splitlines()
     instructions = [line.split()[0] for line in lines if line and line[0].isalpha()]
-    assert set(instructions) == {"ARG", "FROM", "COPY", "RUN"}
+    assert set(instructions) == {"ARG", "FROM", "COPY", "RUN", "ENV"}
     assert instructions[:2] == ["ARG", "FROM"]
     text = "\n".join(line for line in lines if not line.startswith("#"))
     assert not [new for new in ("--mount", "--chmod", "--link", "<<", "syntax=") if new in text]
