@@ -129,6 +129,40 @@ def distributions(shape, **settings):
     return Row("cross_entropy", lambda x: F.cross_entropy(x, targets, **settings), ((shape,),), other)
 
 
+def turned_by_torch(x, offset):
+    """Rotary positions as products of complex numbers: features i and i + D/2 are one number."""
+    torch, half = _torch(), x.shape[-1] // 2
+    turns = torch.outer(torch.arange(x.shape[-2]) + offset, 10000.0 ** (-torch.arange(half, dtype=x.dtype) / half))
+    product = torch.complex(x[..., :half], x[..., half:]) * torch.polar(torch.ones_like(turns), turns)
+    return torch.cat([product.real, product.imag], dim=-1)
+
+
+HEADS = (
+    ((3, 4), (3, 4), (3, 4)), ((2, 3, 4), (2, 5, 4), (2, 5, 2)), ((2, 1, 4, 3), (1, 2, 3, 3), (1, 2, 3, 5)),
+    ((1, 2), (1, 2), (1, 2)), ((0, 2), (3, 2), (3, 2)),
+)  # fmt: skip
+
+
+def attended(form, masked=False, **settings):
+    """Attention in one of its forms, in tiles of two keys; masked: the last query may look nowhere."""
+    tiles = {"block": 2} if form == "tiled_attention" else {}
+
+    def mask_for(q, k):
+        allowed = np.random.default_rng(3).random((q.shape[-2], k.shape[-2])) < 0.7
+        allowed[-1:] = False
+        return allowed if masked else None
+
+    def ours(q, k, v):
+        function = getattr(import_module("tinytorch.core.attention"), form)
+        return function(q, k, v, mask_for(q, k), **settings, **tiles)
+
+    def other(q, k, v):
+        mask = _torch().tensor(mask_for(q, k)) if masked else None
+        return _torch().nn.functional.scaled_dot_product_attention(q, k, v, mask, **settings)
+
+    return Row(form, ours, HEADS, other)
+
+
 ROWS = [
     Row("add", lambda a, b: a + b, PAIRS),
     Row("sub", lambda a, b: a - b, PAIRS),
@@ -218,6 +252,37 @@ ROWS = [
     *(distributions(shape, **settings) for settings in (
         {}, {"reduction": "none"}, {"label_smoothing": 0.2}, {"weight": WEIGHT, "reduction": "sum"})
         for shape in ((5, 3), (2, 3, 4))),
+    *(Row("embedding", lambda w, t=tokens: F.embedding(t, w), (((4, 3),), ((5, 1),), ((4, 0),)),
+        lambda w, t=tokens: _torch().nn.functional.embedding(_torch().tensor(t), w))
+        for tokens in (np.array([[0, 2, 2], [3, 0, 2]]), np.array(3), np.zeros((2, 0), int), np.arange(1500) % 4)),
+    *(Row("rotary", lambda x, o=offset: tt.nn.RotaryEmbedding(x.shape[-1], 9).rotate(x, o), (((3, 4),), ((2, 5, 2),), ((0, 6),)),
+        lambda x, o=offset: turned_by_torch(x, o)) for offset in (0, 4)),
+    *(attended(form, **settings) for form in ("attention", "tiled_attention") for settings in (
+        {}, {"is_causal": True}, {"masked": True}, {"scale": 0.3})),
+    *(Row("conv2d", lambda x, w, b, s=settings: F.conv2d(x, w, b, **s), (shapes,), theirs("conv2d", **settings))
+        for settings, *shapes in (
+            ({}, (2, 3, 5, 4), (4, 3, 3, 2), (4,)), ({}, (1, 1, 3, 3), (1, 1, 3, 3), (1,)), ({}, (0, 2, 4, 4), (3, 2, 3, 3), (3,)),
+            ({"stride": (2, 3), "padding": (1, 2), "dilation": (2, 1)}, (2, 2, 6, 5), (3, 2, 3, 2), (3,)),
+            ({"stride": 2}, (1, 3, 5, 6), (2, 3, 1, 1), (2,)), ({"groups": 2, "padding": 1}, (2, 4, 4, 3), (6, 2, 3, 3), (6,)),
+            ({"groups": 3, "stride": (1, 2)}, (1, 3, 4, 5), (3, 1, 2, 2), (3,)), ({"padding": "same", "dilation": 2}, (1, 2, 4, 3), (1, 2, 3, 3), (1,)))),
+    Row("conv2d", lambda x, w: F.conv2d(x, w, padding=1), (((1, 2, 3, 4), (2, 2, 3, 3)),), theirs("conv2d", padding=1)),
+    *(Row("max_pool2d", lambda x, s=settings: F.max_pool2d(x, *s), (((2, 2, 5, 6),),), lambda x, s=settings: _torch().nn.functional.max_pool2d(x, *s))
+        for settings in ((2,), (3, 1, 1), ((2, 3), (1, 2), (0, 1)))),
+    *(Row("avg_pool2d", lambda x, s=settings: F.avg_pool2d(x, *s), (((2, 2, 5, 6),),),
+        lambda x, s=settings: _torch().nn.functional.avg_pool2d(x, *s[:3], count_include_pad=s[-1] is not False))
+        for settings in ((2,), (3, 1, 1), ((2, 3), (1, 2), (0, 1)), (3, 2, 1, False))),
+    *(Row("adaptive_avg_pool2d", lambda x, n=size: F.adaptive_avg_pool2d(x, n), (((2, 2, 5, 6),),), theirs("adaptive_avg_pool2d", output_size=size))
+        for size in (1, (2, 4), (7, 6))),
+    Row("batch_norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True), (((3, 2, 2, 3), (2,), (2,)), ((4, 3), (3,), (3,))),
+        lambda x, w, b: _torch().nn.functional.batch_norm(x, None, None, w, b, training=True)),
+    Row("batch_norm", lambda x, w, b: F.batch_norm(x, WEIGHT.astype(x.dtype), WEIGHT.astype(x.dtype), w, b), (((2, 3, 2, 2), (3,), (3,)),),
+        lambda x, w, b: _torch().nn.functional.batch_norm(x, _in_torch(WEIGHT, x), _in_torch(WEIGHT, x), w, b)),
+    Row("batch_norm", lambda x: F.batch_norm(x, None, None, training=True), (((3, 2, 2, 3),),),
+        lambda x: _torch().nn.functional.batch_norm(x, None, None, training=True)),
+    Row("layer_norm", lambda x, w, b: F.layer_norm(x, w.shape[0], w, b), (((3, 4), (4,), (4,)), ((2, 3, 5), (5,), (5,)), ((4,), (4,), (4,)),
+        ((0, 3), (3,), (3,))), lambda x, w, b: _torch().nn.functional.layer_norm(x, w.shape, w, b)),
+    Row("layer_norm", lambda x: F.layer_norm(x, x.shape[-1], eps=0.1), (((3, 4),), ((2, 1, 6),)),
+        lambda x: _torch().nn.functional.layer_norm(x, x.shape[-1:], eps=0.1)),
 ]  # fmt: skip
 
 CASES = [

@@ -39,9 +39,9 @@ _DATA = (
 _SPATIAL = "Conv2d Conv2D MaxPool2d MaxPool2D AvgPool2d AdaptiveAvgPool2d BatchNorm2d im2col col2im"
 _SPATIAL_FUNCTIONS = "conv2d max_pool2d avg_pool2d adaptive_avg_pool2d batch_norm"
 _TOKENIZATION = "Tokenizer CharTokenizer BPETokenizer"
-_EMBEDDINGS = "Embedding PositionalEncoding RotaryEmbedding EmbeddingLayer sinusoidal_encoding"
+_EMBEDDINGS = "Embedding PositionalEncoding SinusoidalEncoding RotaryEmbedding EmbeddingLayer sinusoidal_encoding"
 _ATTENTION = "scaled_dot_product_attention MultiHeadAttention causal_mask"
-_TRANSFORMERS = "LayerNorm MLP TransformerBlock GPT TinyGPT"
+_TRANSFORMERS = "LayerNorm MLP TransformerBlock GPT TinyGPT perplexity next_token_loss"
 
 
 def _table(*rows: tuple[str, str]) -> dict[str, str]:
@@ -69,15 +69,15 @@ FACADES: dict[str, dict[str, str]] = {
         (_LOSS_FUNCTIONS, "tinytorch.core.losses"),
         ("linear dropout", "tinytorch.core.layers"),
         (_SPATIAL_FUNCTIONS, "tinytorch.core.spatial"),
-        ("embedding", "tinytorch.core.embeddings"),
-        ("scaled_dot_product_attention", "tinytorch.core.attention"),
+        ("embedding one_hot", "tinytorch.core.embeddings"),
+        ("scaled_dot_product_attention attention tiled_attention", "tinytorch.core.attention"),
         ("layer_norm", "tinytorch.core.transformers"),
     ),
     "tinytorch.optim": _table((_OPTIMIZERS + " " + _SCHEDULERS, "tinytorch.core.optimizers")),
     "tinytorch.optim.lr_scheduler": _table((_SCHEDULERS, "tinytorch.core.optimizers")),
     "tinytorch.data": _table(
         (_DATA, "tinytorch.core.dataloader"),
-        (_TOKENIZATION, "tinytorch.core.tokenization"),
+        (_TOKENIZATION + " create_tokenizer tokenize_dataset analyze_tokenization", "tinytorch.core.tokenization"),
     ),
     "tinytorch.training": _table((_TRAINING, "tinytorch.core.training")),
 }

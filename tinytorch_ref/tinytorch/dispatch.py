@@ -189,8 +189,8 @@ def _select(op: Op) -> None:
     op.indirect = bool(op.active or _observers)
 
 
-# What is told of every op that runs: the Op or Kernel, its inputs (tensors and plain values), its attributes, the output
-# array and the seconds of the forward rule.
+# What is told of every op that runs: the Op or Kernel, its inputs (tensors and plain values), its attributes, the
+# output array and the seconds of the forward rule.
 Observer = Callable[["Op | Kernel", tuple[Any, ...], dict[str, Any], np.ndarray, float], None]
 
 
