@@ -1,71 +1,108 @@
 """Milestones: a given program on all of a student's layers over the reference, judged like an assignment.
 
-A layer that is missing, refused by lint, not finished or that does not import is replaced by the reference and named.
-So is
-a layer whose code raises while the milestone runs: the milestone is run again without it. A wrong layer that runs to
-the
-end stays: then the milestone's own result says so. Labels of test data never leave the judge.
+A layer that intake or lint refuses, that is not finished or does not import is replaced by the reference and named. So
+is a layer whose code raises while the milestone runs: the milestone runs again without it. A wrong layer that runs to
+the end stays, and so does one that never ends or ends the process: then the milestone's own result says so. Labels of
+test data never leave the judge. Pictures are drawn in `autograder.picture`.
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder import compose, lint, record
+from autograder import compose, lint, picture, record
 from autograder.course import Assignment, Course, Milestone
-from autograder.errors import GraderError, UserError
+from autograder.datasets import Datasets
+from autograder.errors import UserError
 from autograder.expect import StudentError
-from autograder.intake import receive
+from autograder.intake import IntakeError, Submission, receive, safe
 from autograder.judge.bench import Bench
 from autograder.judge.cases import Status, Verdict
 from autograder.judge.run import Watcher, judge
 from autograder.judge.testfiles import TestFile, load_test_files
-from autograder.observe.client import Observation, ObserverLost, ObserverTimeout
+from autograder.observe.client import ObserverLost, ObserverTimeout
 
-LINT_SECONDS = 20.0
+REASON = 300
 _WHERE = re.compile(r"^at:\s+(tinytorch/\S+?\.py):\d+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Whose layer stands for an assignment in a run, and why it is not the student's where one was expected."""
+    """Whose layer stands for an assignment in a run.
+
+    Attributes:
+        source: the submission that a student's layer came from.
+        reason: why no layer of the student's, or no newer one, was taken.
+    """
 
     assignment: str
     origin: compose.Origin
+    source: str = ""
     reason: str = ""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A milestone run: the layers it ran on, the verdict, and the last answer of each probe (for pictures)."""
+    """A milestone run: the layers it ran on, the verdict, and the last answer of each probe (for pictures).
+
+    `notes` name what was submitted and plays no part in this milestone.
+    """
 
     milestone: str
     choices: tuple[Choice, ...]
     verdict: Verdict
     answers: Mapping[str, Any]
+    seed: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def reached(self) -> bool:
         return bool(self.verdict.cases) and all(c.status is Status.PASSED for c in self.verdict.cases)
 
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether the grader itself failed, so that the result says nothing about the student's layers."""
+        return bool(self.verdict.grader_errors)
+
 
 @dataclass(frozen=True)
-class _Layer:
-    """A student's layer that may take part: its files and their byte code."""
+class _Offer:
+    """What one submission holds for an assignment: a layer with its byte code, or the problem that bars it."""
 
+    source: str
     files: Mapping[str, Path]
     bytecode: Mapping[str, bytes]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Who is told while a milestone runs: what its program prints, and each layer that is exchanged meanwhile."""
+
+    printed: Callable[[bytes], None] | None = None
+    exchanged: Callable[[Choice], None] = lambda choice: None
+
+
+def obstacle(course: Course, milestone: Milestone) -> str:
+    """What keeps a milestone from running today, in words; empty when it can run."""
+    written = {a.key for a in course.written()}
+    lacking = [a.key for a in course.assignments if a.key in needed(course, milestone) - written]
+    if not lacking and not course.home(milestone).is_dir():
+        lacking = [f"milestones/{milestone.key}"]
+    return f"{', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not written" if lacking else ""
 
 
 def ready(course: Course) -> tuple[Milestone, ...]:
     """The milestones that can run today: judged here, and every assignment they need is written."""
-    written = {a.key for a in course.written()}
-    return tuple(m for m in course.milestones if course.home(m).is_dir() and needed(course, m) <= written)
+    return tuple(m for m in course.milestones if not obstacle(course, m))
 
 
 def needed(course: Course, milestone: Milestone) -> frozenset[str]:
@@ -82,184 +119,277 @@ def run(
     submissions: Iterable[Path] = (),
     seed: int = 0,
     allow_weak_sandbox: bool = False,
-    listener: Callable[[bytes], None] | None = None,
+    follower: Follower | None = None,
 ) -> Outcome:
-    """Run a milestone on the layers found in `submissions` (zips, folders, notebooks), the rest being the reference.
+    """Run a milestone once; see `Runner.run`."""
+    with Runner(course, milestone, allow_weak_sandbox=allow_weak_sandbox) as runner:
+        return runner.run(submissions, seed, follower)
+
+
+class Runner:
+    """Runs one milestone, for one student after another. Use as a context manager.
 
     Args:
-        listener: gets what the program prints, as it prints it.
+        slot: number of this runner among the judges that run at once on this machine.
+
+    Raises:
+        UserError: an assignment that the milestone needs is not written, or a data set is not on this machine.
     """
-    if milestone not in ready(course):
-        raise UserError(f"milestone {milestone.key} cannot run yet: some assignment it needs is not written")
-    with (
-        tempfile.TemporaryDirectory(prefix="tito-milestone-") as folder,
-        Bench(course, milestone, allow_weak_sandbox=allow_weak_sandbox) as bench,
-    ):
-        return _Run(course, milestone, bench, Path(folder), seed, listener).run(tuple(submissions))
+
+    def __init__(self, course: Course, milestone: Milestone, slot: int = 0, allow_weak_sandbox: bool = False):
+        if problem := obstacle(course, milestone):
+            raise UserError(f"milestone {milestone.key} cannot run yet: {problem}")
+        for name in milestone.datasets:
+            Datasets(course).folder(name)
+        self.course, self.milestone = course, milestone
+        wanted = needed(course, milestone)
+        self.assignments = tuple(a for a in course.assignments if a.key in wanted)
+        self.files: tuple[TestFile, ...] = load_test_files(course.home(milestone) / "tests")
+        self.bench = Bench(course, milestone, slot, allow_weak_sandbox)
+
+    def run(self, submissions: Iterable[Path] = (), seed: int = 0, follower: Follower | None = None) -> Outcome:
+        """Run on the layers found in `submissions` (zips, folders, notebooks), the rest being the reference.
+
+        Of two submissions that hold the same layer the later counts, or the earlier if the later cannot be used.
+
+        Raises:
+            UserError: a submission in which nothing of the course was found.
+        """
+        with tempfile.TemporaryDirectory(prefix="tito-milestone-") as folder:
+            return _Run(self, Path(folder), seed, follower or Follower()).run(tuple(submissions))
+
+    @contextmanager
+    def stack(self, submissions: Iterable[Path], seed: int = 0, follower: Follower | None = None) -> Iterator[Stack]:
+        """A student's layers, taken in once, to be judged on any choice of them; nothing is exchanged meanwhile."""
+        with tempfile.TemporaryDirectory(prefix="tito-milestone-") as folder:
+            made = _Run(self, Path(folder), seed, follower or Follower())
+            made.take_in(tuple(submissions))
+            yield Stack(made)
+
+    def close(self) -> None:
+        self.bench.close()
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class Stack:
+    """The usable layers of one student. `keys` in the order of the course; `choices` also tell what was refused."""
+
+    def __init__(self, made: _Run):
+        self._run, self._layers = made, dict(made.layers)
+        self.keys = tuple(key for key in made.keys if key in made.layers)
+        self.choices = tuple(made.choice(key, True) for key in made.keys)
+
+    def judge(self, keys: Iterable[str]) -> Verdict:
+        """The verdict on these layers of the student, the others being the reference's."""
+        self._run.layers = {key: self._layers[key] for key in keys}
+        return self._run.judged()[0]
 
 
 class _Run:
-    def __init__(self, course: Course, milestone: Milestone, bench: Bench, folder: Path, seed: int, listener: Any):
-        self.course, self.milestone, self.bench = course, milestone, bench
-        self.folder, self.seed, self.listener = folder, seed, listener
-        self.layers: dict[str, _Layer] = {}
-        self.reasons: dict[str, str] = {}
-        self.files: tuple[TestFile, ...] = load_test_files(course.home(milestone) / "tests")
-        wanted = needed(course, milestone)
-        self.assignments = tuple(a for a in course.assignments if a.key in wanted)
+    """One run: the layers offered (oldest first), those chosen so far, and why others were passed over."""
+
+    def __init__(self, runner: Runner, folder: Path, seed: int, follower: Follower):
+        self.runner, self.bench, self.course = runner, runner.bench, runner.course
+        self.folder, self.seed, self.follower = folder, seed, follower
+        self.keys = tuple(a.key for a in runner.assignments)
+        self.offers: dict[str, list[_Offer]] = defaultdict(list)
+        self.layers: dict[str, _Offer] = {}
+        self.passed_over: dict[str, list[str]] = defaultdict(list)
+        self.notes: list[str] = []
 
     def run(self, submissions: tuple[Path, ...]) -> Outcome:
-        self._take_in(submissions)
-        for _ in range(len(self.layers) + 1):
-            verdict, answers = self._judge()
-            culprit = self._culprit(verdict)
-            if culprit is None:
-                return Outcome(self.milestone.key, self._choices(bool(submissions)), verdict, answers)
-            key, reason = culprit
-            del self.layers[key]
-            self.reasons[key] = reason
-        raise GraderError(f"milestone {self.milestone.key} does not run on the reference")
+        self.take_in(submissions)
+        deadline = time.monotonic() + self.bench.limits.submission_seconds
+        while True:
+            verdict, answers = self.judged()
+            # Each exchange costs another run: all of them together get the time of one submission.
+            if time.monotonic() >= deadline or not self._exchange(verdict):
+                choices = tuple(self.choice(key, bool(submissions)) for key in self.keys)
+                name = self.runner.milestone.key
+                return Outcome(name, choices, verdict, answers, self.seed, tuple(self.notes))
 
-    def _take_in(self, submissions: tuple[Path, ...]) -> None:
-        """Every layer that some submission holds; a later submission counts before an earlier one."""
+    def take_in(self, submissions: tuple[Path, ...]) -> None:
+        """Choose among all the layers that the submissions offer."""
         for number, source in enumerate(submissions):
-            found = [a for a in self.assignments if self._take_layer(source, a, self.folder / f"{number}-{a.key}")]
-            if not found:
-                names = ", ".join(a.key for a in self.assignments)
-                raise UserError(f"{source} holds no layer that {self.milestone.key} runs on; it runs on {names}")
+            self._take_in(source, self.folder / str(number))
+        for key in self.keys:
+            self._choose(key)
 
-    def _take_layer(self, source: Path, assignment: Assignment, into: Path) -> bool:
-        try:
-            submission = receive(source, self.course, assignment, into)
-        except UserError:
-            return False
-        files = {file.path: submission.root / file.path for file in submission.files}
-        layer, reason = self._examine(assignment, files, submission.missing)
-        if layer is not None:
-            self.layers[assignment.key] = layer
-            self.reasons.pop(assignment.key, None)
-        elif assignment.key not in self.layers:
-            self.reasons[assignment.key] = reason
-        return True
+    # ---- what the submissions offer
 
-    def _examine(
-        self, assignment: Assignment, files: dict[str, Path], missing: tuple[str, ...]
-    ) -> tuple[_Layer | None, str]:
-        """The layer, or why it cannot take part."""
-        if missing:
-            return None, f"{missing[0]} is missing"
-        policy = lint.policy_for(self.course, assignment).to_plain()
-        bytecode: dict[str, bytes] = {}
-        for path, file in files.items():
+    def _take_in(self, source: Path, folder: Path) -> None:
+        """Everything that a submission offers, of whichever assignments it has files."""
+        label, found = safe(source.name), False
+        refused: dict[str, str] = {}
+        for assignment in self.course.assignments:
             try:
-                request = {"do": "lint", "path": path, "source": file.read_bytes(), "policy": policy}
-                answer = self._ask(None, request, LINT_SECONDS)
-            except (StudentError, ObserverLost, ObserverTimeout):
-                return None, f"Python's parser gave up on {path}"
-            findings = [lint.Finding.from_plain(f) for f in answer["findings"]]
-            for finding in findings:
-                if finding.fatal or finding.rule == "unwritten":
-                    return None, str(finding)
-            bytecode[path] = answer["bytecode"]
-        layer = _Layer(files, bytecode)
-        problem = self._import_problem(assignment, layer)
-        return (None, problem) if problem else (layer, "")
+                submission = receive(source, self.course, assignment, folder / assignment.key)
+            except IntakeError as error:
+                refused[assignment.key] = str(error)
+                continue
+            found = True
+            self._note(assignment.key, self._offered(assignment, submission, label))
+        barred = self._barred(refused)
+        if not found and len(barred) != 1:
+            raise UserError(self._nothing(label, refused))
+        for key, problem in barred.items():
+            self._note(key, _Offer(label, {}, {}, problem))
 
-    def _import_problem(self, assignment: Assignment, layer: _Layer) -> str:
-        student = compose.Layer(assignment.key, "student", layer.files)
-        layers = compose.for_grading(self.course, student)
-        made = compose.compose(self.course, layers, self.bench.root / f"try-{assignment.key}", bytecode=layer.bytecode)
-        modules = [path.removesuffix(".py").replace("/", ".") for path in layer.files]
+    def _barred(self, refused: Mapping[str, str]) -> dict[str, str]:
+        """The refusals that are about an assignment's own file. Others say whose files are there instead."""
+        keys = [a.key for a in self.course.assignments]
+        own = {key: text for key, text in refused.items() if not any(k in text for k in keys if k != key)}
+        return {} if len(own) == len(keys) else own
+
+    def _nothing(self, label: str, refused: Mapping[str, str]) -> str:
+        texts = set(refused.values())
+        if len(texts) == 1:
+            return texts.pop()
+        return f"{label} holds no layer that {self.runner.milestone.key} runs on; it runs on {', '.join(self.keys)}"
+
+    def _note(self, key: str, offer: _Offer) -> None:
+        if key in self.keys:
+            self.offers[key].append(offer)
+        else:
+            self.notes.append(f"{offer.source}: {key} plays no part in {self.runner.milestone.key}")
+
+    def _offered(self, assignment: Assignment, submission: Submission, label: str) -> _Offer:
+        """A submission's layer, or what intake and lint have against it."""
+        files = {file.path: submission.root / file.path for file in submission.files}
+        if submission.missing:
+            return _Offer(label, {}, {}, f"{', '.join(submission.missing)} is missing")
+        if assignment.key not in self.keys:
+            return _Offer(label, files, {})
+        linted = self.bench.lint(assignment, files)
+        return _Offer(label, files, linted.bytecode, _refusal(linted))
+
+    # ---- which of it takes part
+
+    def _choose(self, key: str) -> None:
+        """The newest layer offered for an assignment that can be used, if one can."""
+        for offer in reversed(self.offers[key]):
+            problem = offer.problem or self._import_problem({**self.layers, key: offer})
+            if not problem:
+                self.layers[key] = offer
+                return
+            self.passed_over[key].append(f"{offer.source}: {problem}")
+
+    def _import_problem(self, layers: Mapping[str, _Offer]) -> str:
+        """Why the framework with these layers does not import, all of what the milestone runs on; empty if it does."""
+        paths = [path for a in self.runner.assignments for path in a.writes]
+        modules = [path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in paths]
+        seconds = self.bench.limits.import_seconds
+        made = self._compose(layers)
         try:
-            self._ask(made, {"do": "load", "modules": modules}, self.bench.limits.import_seconds)
+            self.bench.ask_apart({"do": "load", "modules": [*modules, "probes"]}, seconds, made)
         except StudentError as error:
-            return f"it does not import: {error}"
-        except (ObserverLost, ObserverTimeout) as error:
-            return f"it does not import: {error or 'it never ends'}"
+            return _brief(f"it does not import: {error}" + (f" ({error.where})" if error.where else ""))
+        except ObserverTimeout:
+            return f"it does not import: no end within {seconds:g} s"
+        except ObserverLost as error:
+            return _brief(f"it does not import: {error}")
         finally:
             compose.discard(made.path)
         return ""
 
-    def _ask(self, composition: compose.Composition | None, request: dict[str, Any], seconds: float) -> Any:
-        observation: Observation = self.bench.observe(composition)
-        try:
-            return observation.ask(request, seconds)
-        finally:
-            observation.close()
+    def _compose(self, chosen: Mapping[str, _Offer]) -> compose.Composition:
+        students = [compose.Layer(key, "student", offer.files) for key, offer in chosen.items()]
+        layers = [layer for layer in compose.with_students(self.course, students) if layer.assignment in self.keys]
+        bytecode = {path: code for offer in chosen.values() for path, code in offer.bytecode.items()}
+        return self.bench.compose_layers(layers, bytecode)
 
-    def _judge(self) -> tuple[Verdict, dict[str, Any]]:
+    # ---- the milestone itself
+
+    def judged(self) -> tuple[Verdict, dict[str, Any]]:
         """The verdict on the layers chosen so far, and the last answer of each probe."""
-        students = [compose.Layer(key, "student", layer.files) for key, layer in self.layers.items()]
-        keys = {a.key for a in self.assignments}
-        layers = [layer for layer in compose.with_students(self.course, students) if layer.assignment in keys]
-        bytecode = {path: code for layer in self.layers.values() for path, code in layer.bytecode.items()}
-        made = compose.compose(
-            self.course, layers, self.bench.root / "milestone", bytecode=bytecode, data=self.milestone.data
-        )
+        made = self._compose(self.layers)
         answers: dict[str, Any] = {}
-        self.bench.listener = self.listener
+        watcher = Watcher(answered=lambda probe, value: answers.update({probe: value}))
+        self.bench.listener = self.follower.printed
         try:
-            watcher = Watcher(answered=lambda probe, value: answers.update({probe: value}))
-            return judge(self.bench, self.files, made, digest=made.digest, seed=self.seed, watcher=watcher), answers
+            return judge(self.bench, self.runner.files, made, made.digest, self.seed, watcher), answers
         finally:
             self.bench.listener = None
             compose.discard(made.path)
 
+    def _exchange(self, verdict: Verdict) -> bool:
+        """Give up the layers that kept the milestone from running; whether there were any."""
+        before = set(self.layers)
+        if (culprit := self._culprit(verdict)) is not None:
+            self._give_up(*culprit)
+        elif verdict.notes:  # it does not import: of the layers that stay, one may have needed one that went
+            chosen, self.layers = self.layers, {}
+            for key, offer in chosen.items():
+                if problem := self._import_problem({**self.layers, key: offer}):
+                    self._give_up(key, problem, offer)
+                else:
+                    self.layers[key] = offer
+        return set(self.layers) < before
+
     def _culprit(self, verdict: Verdict) -> tuple[str, str] | None:
-        """A student's layer whose code raised, and what it raised; None when no layer is to be exchanged."""
+        """The student's layer in which an exception arose, and what it raised; None when no layer is to blame."""
         for case in verdict.cases:
-            if case.status is not Status.ERROR:
-                continue
-            for path in reversed(_WHERE.findall(case.detail)):
-                key = self.course.owner(path)
-                if key in self.layers:
-                    return key, f"it raised while the milestone ran: {' '.join(case.detail.split())[:300]}"
+            places = _WHERE.findall(case.detail) if case.status is Status.ERROR else []
+            if places and (key := self.course.owner(places[-1])) in self.layers:
+                raised = case.detail.partition("\ncame:")[2] or case.detail
+                return key, _brief(f"it raised while the milestone ran: {raised}")
         return None
 
-    def _choices(self, expected: bool) -> tuple[Choice, ...]:
-        return tuple(
-            Choice(a.key, "student") if a.key in self.layers
-            else Choice(a.key, "reference", self.reasons.get(a.key, "not among the submissions" if expected else ""))
-            for a in self.assignments
-        )  # fmt: skip
+    def _give_up(self, key: str, problem: str, offer: _Offer | None = None) -> None:
+        gone = offer or self.layers.pop(key)
+        self.passed_over[key].append(f"{gone.source}: {problem}")
+        self.follower.exchanged(self.choice(key, True))
+
+    def choice(self, key: str, expected: bool) -> Choice:
+        reason = "; ".join(self.passed_over[key])
+        if key in self.layers:
+            return Choice(key, "student", self.layers[key].source, reason)
+        return Choice(key, "reference", "", reason or ("not among the submissions" if expected else ""))
 
 
-def write(outcome: Outcome, out: Path) -> Path:
+def _refusal(linted: lint.Linted) -> str:
+    """What lint has against a layer: whatever stops an assignment, and code that is still to be written."""
+    if linted.fatal:
+        return str(linted.fatal[0])
+    unwritten = [finding for finding in linted.findings if finding.rule == "unwritten"]
+    more = f", and {len(unwritten) - 1} more" if len(unwritten) > 1 else ""
+    return f"{unwritten[0]}{more}" if unwritten else ""
+
+
+def _brief(text: str) -> str:
+    """A student's words on one printable line."""
+    return safe(" ".join(text.split()), REASON)
+
+
+def write(outcome: Outcome, out: Path, pictures: Iterable[Path] = ()) -> Path:
     """result.json of a run, for people and programs."""
     result = {
         "milestone": outcome.milestone,
         "reached": outcome.reached,
+        "needs_a_person": outcome.needs_a_person,
+        "seed": outcome.seed,
         "layers": [asdict(choice) for choice in outcome.choices],
         "cases": [
             {"title": c.title, "status": c.status.value, "message": c.message, "seconds": round(c.seconds, 2)}
             for c in outcome.verdict.cases
         ],
-        "notes": list(outcome.verdict.notes),
+        "notes": [*outcome.notes, *outcome.verdict.notes],
+        "pictures": [path.name for path in pictures],
     }
     record.write_json(out / "result.json", result)
     return out / "result.json"
 
 
-def draw(course: Course, outcome: Outcome, out: Path) -> tuple[Path, ...]:
-    """The milestone's own pictures of what its probes answered."""
+def draw(course: Course, outcome: Outcome, out: Path) -> picture.Drawn:
+    """The milestone's own pictures of what its probes answered, drawn with the reference framework at hand."""
     script = course.home(course.milestone(outcome.milestone)) / "picture.py"
     if not script.is_file() or not outcome.answers:
-        return ()
-    import matplotlib
-
-    matplotlib.use("Agg")
-    written: list[Path] = []
-
-    def save(name: str, figure: Any) -> None:
-        path = out / f"{name}.png"
-        figure.savefig(path, dpi=120)
-        written.append(path)
-
-    namespace: dict[str, Any] = {"__name__": "picture"}
-    exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), namespace)
-    try:
-        namespace["draw"](dict(outcome.answers), save)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        # What a student's program answered may not be drawable; the verdict stands without a picture.
-        print(f"no picture: {type(error).__name__}: {error}")
-    return tuple(written)
+        return picture.Drawn()
+    with tempfile.TemporaryDirectory(prefix="tito-picture-") as folder:
+        frame = compose.compose(course, [], Path(folder) / "frame", linked=True)
+        return picture.draw(script, outcome.answers, out, path=frame.path)

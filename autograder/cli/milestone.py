@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from pathlib import Path
 
@@ -24,9 +25,9 @@ def command() -> None:
 def list_command() -> None:
     """The milestones, and whether they can run today."""
     course = load_course()
-    runnable = {m.key for m in milestone.ready(course)}
     for m in course.milestones:
-        state = "ready" if m.key in runnable else "not yet: some of " + ", ".join(m.requires) + " is not written"
+        problem = milestone.obstacle(course, m)
+        state = f"not yet: {problem}" if problem else "ready"
         click.echo(f"{m.key:12} {m.year}  {m.question}\n{'':18}must reach: {m.must_reach}\n{'':18}{state}")
 
 
@@ -36,8 +37,8 @@ def list_command() -> None:
     "--submission",
     "submissions",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="A zip, folder or notebook; may be repeated.",
+    type=click.Path(path_type=Path),
+    help="A zip, folder or notebook; may be repeated. Of two with the same layer the later counts.",
 )
 @click.option(
     "--out",
@@ -49,34 +50,55 @@ def list_command() -> None:
 def run_command(
     name: str, submissions: tuple[Path, ...], out: Path | None, seed: int, allow_weak_sandbox: bool
 ) -> None:
-    """Run milestone NAME on the student's layers found in the submissions, over the reference."""
+    """Run milestone NAME on the student's layers found in the submissions, over the reference.
+
+    Ends with status 0 when the milestone is reached, 1 when it is not.
+    """
     course = load_course()
     chosen = course.milestone(name)
     out = out or Path("runs") / chosen.key
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(Text(f"{chosen.year} {chosen.title}: {chosen.question}", style="bold"))
-
-    def follow(chunk: bytes) -> None:
-        # A program's own text: shown, but not allowed to steer the terminal.
-        text = chunk.decode("utf-8", errors="replace")
-        console.print(Text("".join(c if c.isprintable() or c == "\n" else " " for c in text), style="dim"), end="")
-
-    outcome = milestone.run(course, chosen, submissions, seed, allow_weak_sandbox, follow)
-    for choice in outcome.choices:
-        why = f": {choice.reason}" if choice.reason else ""
-        console.print(Text(f"  {choice.assignment}: {choice.origin}{why}"))
-    for case in outcome.verdict.cases:
-        passed = case.status is Status.PASSED
-        console.print(
-            Text(f"{'ok' if passed else 'no'} {case.title}  ({case.seconds:.1f} s, {case.memory_kb / 1024:.0f} MB)")
-        )
-        if not passed:
-            console.print(Text(indented(case.detail or case.message)))
+    outcome = milestone.run(course, chosen, submissions, seed, allow_weak_sandbox, _follower(console))
+    _show(console, outcome)
     out.mkdir(parents=True, exist_ok=True)
-    written = [milestone.write(outcome, out), *milestone.draw(course, outcome, out)]
-    console.print(
-        Text(f"{chosen.key}: {'reached' if outcome.reached else 'not reached'} ({chosen.must_reach})", style="bold")
-    )
+    drawn = milestone.draw(course, outcome, out)
+    written = [milestone.write(outcome, out, drawn.paths), *drawn.paths]
+    if drawn.problem:
+        console.print(Text(f"no picture: {drawn.problem}", style="yellow"))
+    verdict = "grader error: a person has to look" if outcome.needs_a_person else "not reached"
+    verdict = "reached" if outcome.reached else verdict
+    console.print(Text(f"{chosen.key}: {verdict} ({chosen.must_reach})", style="bold"))
     for path in written:
         console.print(Text(f"wrote {path}"))
-    sys.exit(0 if outcome.reached else 1)
+    sys.exit(3 if outcome.needs_a_person else 0 if outcome.reached else 1)
+
+
+def _follower(console: Console) -> milestone.Follower:
+    """What a program prints is shown as it comes, but not allowed to steer the terminal."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def printed(chunk: bytes) -> None:
+        text = decoder.decode(chunk)
+        console.print(Text("".join(c if c.isprintable() or c == "\n" else " " for c in text), style="dim"), end="")
+
+    def exchanged(choice: milestone.Choice) -> None:
+        console.print(Text(f"again, with the reference for {choice.assignment}: {choice.reason}", style="yellow"))
+
+    return milestone.Follower(printed, exchanged)
+
+
+def _show(console: Console, outcome: milestone.Outcome) -> None:
+    """Whose layers it ran on, and how each case ended."""
+    for choice in outcome.choices:
+        source = f" ({choice.source})" if choice.source else ""
+        why = f": not {choice.reason}" if choice.source and choice.reason else f": {choice.reason}"
+        console.print(Text(f"  {choice.assignment}: {choice.origin}{source}{why if choice.reason else ''}"))
+    for note in (*outcome.notes, *outcome.verdict.notes):
+        console.print(Text(note, style="yellow"))
+    for case in outcome.verdict.cases:
+        passed = case.status is Status.PASSED
+        mark = "ok" if passed else f"no ({case.status.value})"
+        console.print(Text(f"{mark} {case.title}  ({case.seconds:.1f} s, {case.memory_kb / 1024:.0f} MB)"))
+        if not passed:
+            console.print(Text(indented(case.detail or case.message)))

@@ -38,10 +38,13 @@ def command(recipe: str, out: Path | None, resume: bool, epochs: int | None, see
         made = compose.compose(course, compose.reference_layers(course), Path(scratch) / "reference", linked=True)
         config = Path(scratch) / "config.json"
         config.write_text(json.dumps(plain), encoding="utf-8")
-        order = [sys.executable, "-m", "tinytorch.recipes", str(config), str(folder), *(["--resume"] if resume else [])]
+        order = [sys.executable, "-m", "tinytorch.recipes", str(config), str(folder), "--leash"]
+        order += ["--resume"] if resume else []
         # One thread unless told otherwise: small matrices gain nothing from more, and results stay the same anywhere.
         environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ, "PYTHONPATH": str(made.path)}
-        sys.exit(subprocess.run(order, env=environment).returncode)
+        # The pipe is a leash: when this process is killed, it closes, and the training does not go on unseen.
+        with subprocess.Popen(order, env=environment, stdin=subprocess.PIPE) as training:
+            sys.exit(training.wait())
 
 
 def _check_folder(folder: Path, wanted: Recipe, resume: bool) -> None:
@@ -53,7 +56,10 @@ def _check_folder(folder: Path, wanted: Recipe, resume: bool) -> None:
         return
     if not resume:
         raise UserError(f"{folder} holds a run already; --resume goes on with it, --out chooses another folder")
-    before = Recipe.model_validate(json.loads(begun.read_text(encoding="utf-8"))["config"])
+    try:
+        before = Recipe.model_validate(json.loads(begun.read_text(encoding="utf-8"))["config"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{begun} is not what a run leaves there; choose another --out") from error
     if differing := _differences(before.model_dump(mode="json"), wanted.model_dump(mode="json")):
         raise UserError(
             f"the run in {folder} was begun with {differing}; resume it with the same, or choose another --out"

@@ -61,13 +61,13 @@ def main() -> None:
         os.environ[name] = str(threads)
     import cases
 
+    # Whatever a framework prints must not get between the lines of the answers.
+    out, sys.stdout = sys.stdout, sys.stderr
     # The memory that a case needs is counted from here: Python, NumPy and the framework are there for any case.
     importlib.import_module("tinytorch" if side == "ours" else "torch")
     _forget_peak()
     imported = _held_mb("VmRSS")
     prepared = cases.CASES[case].build(side, threads)
-    out = sys.stdout
-    sys.stdout = sys.stderr
     for _ in range(3):
         prepared.step()
     out.write(json.dumps({"ready": case, "per_call": prepared.items}) + "\n")

@@ -1,6 +1,7 @@
-"""Pictures of a training run: learning curves and a confusion matrix. Needs matplotlib, which is imported when drawing.
+"""Pictures of a training run: learning curves, a confusion matrix, accuracy by class, the worst mistakes.
 
-Assignment 7 offers these as `plot_training_history` and `plot_confusion_matrix`; nobody has to write them.
+Needs matplotlib, which is imported when something is drawn. Assignment 7 offers the first two as
+`plot_training_history` and `plot_confusion_matrix`; nobody has to write them.
 """
 
 from __future__ import annotations
@@ -71,6 +72,49 @@ def confusion(
     )
     for spine in ax.spines.values():
         spine.set_visible(False)
+    return _finished(figure, path)
+
+
+def class_accuracy(matrix: Any, classes: Sequence[str], path: str | Path | None = None) -> Any:
+    """A bar for each class of a (C, C) matrix of counts: the share of its samples that were recognised, best first."""
+    counts = np.asarray(matrix)
+    shares = np.diag(counts) / np.maximum(counts.sum(axis=1), 1)
+    order = np.argsort(shares)
+    figure = _figure(5.2, 0.9 + 0.28 * len(counts))
+    ax = figure.subplots()
+    ax.barh(range(len(order)), shares[order], color=BLUE, height=0.7)
+    for place, share in enumerate(shares[order]):
+        ax.text(share - 0.01, place, f"{share:.1%}", va="center", ha="right", fontsize=8, color="w")
+    ax.axvline(np.trace(counts) / max(1, counts.sum()), color=RED, lw=1.2)
+    ax.set(yticks=range(len(order)), xlim=(0, 1), xlabel="share recognised (red: all classes together)")
+    ax.set_yticklabels([classes[i] for i in order])
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(length=0)
+    return _finished(figure, path)
+
+
+def mistakes(
+    images: np.ndarray,
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    path: str | Path | None = None,
+    columns: int = 8,
+    rows: int = 4,
+) -> Any:
+    """The mistakes that a network was surest of: images (N, 1 or 3, H, W) of bytes, labels (N,), probabilities (N, C).
+
+    Above each image stands what it is, and what it was taken for with which probability.
+    """
+    taken = probabilities.argmax(axis=1)
+    sure = np.where(taken == truth, -1.0, probabilities.max(axis=1))
+    worst = [i for i in np.argsort(-sure)[: columns * rows] if sure[i] >= 0]
+    figure = _figure(1.25 * columns, 1.5 * rows)
+    for ax in figure.subplots(rows, columns).flat:
+        ax.axis("off")
+    for ax, i in zip(figure.axes, worst, strict=False):
+        ax.imshow(images[i].transpose(1, 2, 0).squeeze(), cmap="gray", interpolation="nearest")
+        ax.set_title(f"{classes[truth[i]]}\n{classes[taken[i]]} {sure[i]:.0%}", fontsize=7, pad=2)
     return _finished(figure, path)
 
 

@@ -1,4 +1,5 @@
-"""What a training run leaves behind beside its weights: a log of one event a line, a progress bar, and what it ran on.
+"""What a training run has beside its weights: a log of one event a line, a progress bar, what it ran on, and a folder
+that no other process writes to meanwhile.
 
 The loop that calls these is written in assignment 7; nothing here looks at a model. The bar writes to standard error,
 and only where somebody watches.
@@ -10,7 +11,10 @@ import json
 import os
 import platform
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,6 +32,55 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
     }
+
+
+class Occupied(RuntimeError):
+    """A run's folder in which another process is at work."""
+
+
+@contextmanager
+def alone(folder: str | os.PathLike[str], patience: float = 2.0) -> Iterator[None]:
+    """Hold a run's folder: two processes that write to it at once would ruin each other's files.
+
+    The hold ends with the process, killed or not. A process that is just ending is waited for, `patience` seconds.
+
+    Raises:
+        Occupied: another process goes on holding it.
+    """
+    until = time.monotonic() + patience
+    with open(Path(folder) / ".lock", "ab") as file:
+        while not _lock(file):
+            if time.monotonic() > until:
+                raise Occupied(f"another process is training in {os.fspath(folder)}; wait for it, or stop it first")
+            time.sleep(0.05)
+        yield
+
+
+def _lock(file: Any) -> bool:
+    """Take the lock of an open file, which closing it gives back; False if another process has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def end_with_standard_input() -> None:
+    """End this process as soon as its standard input closes: whoever started it is gone, killed perhaps."""
+
+    def watch() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class RunLog:

@@ -19,7 +19,7 @@ def _idx(path, header):
 
 
 def _mnist(datasets, part):
-    folder = datasets / "mnist"
+    folder = datasets.folder("mnist")
     images = _idx(folder / f"{part}-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
     return images, _idx(folder / f"{part}-labels-idx1-ubyte.gz", 8)
 
