@@ -117,7 +117,8 @@ def _lint(course: Course, assignment: Assignment, workspace: Path) -> tuple[lint
 
 
 def _case(data: dict[str, Any]) -> CaseResult:
-    return replace(CaseResult(**data), status=Status(data["status"]))
+    measured = tuple((what, number) for what, number in data["measured"])
+    return replace(CaseResult(**data), status=Status(data["status"]), measured=measured)
 
 
 class _Worker:

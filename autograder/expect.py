@@ -77,6 +77,19 @@ def recording_calls():
         _calls.reset(token)
 
 
+_measured: ContextVar[list[tuple[str, float]] | None] = ContextVar("measured", default=None)
+
+
+@contextmanager
+def recording_measures():
+    """While this is open, the numbers that `between` looks at are kept: what was reached is worth more than a tick."""
+    token = _measured.set([])
+    try:
+        yield _measured.get()
+    finally:
+        _measured.reset(token)
+
+
 def remember(call: Call) -> None:
     """Note a call for later messages. Only the last 64 are kept."""
     calls = _calls.get()
@@ -141,6 +154,8 @@ def finite(actual: Any) -> None:
 def between(actual: Any, low: float, high: float, what: str) -> None:
     """A single number within [low, high]; `what` names it for the student."""
     number = _number(actual)
+    if number is not None and (measures := _measured.get()) is not None:
+        measures.append((what, number))
     if number is None or not low <= number <= high:
         _fail(actual, f"{what} between {low:g} and {high:g}", _show(actual))
 

@@ -12,7 +12,7 @@ import re
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,6 +68,12 @@ class Outcome:
         return bool(self.verdict.cases) and all(c.status is Status.PASSED for c in self.verdict.cases)
 
     @property
+    def passed_what_ran(self) -> bool:
+        """Whether the cases that were asked for passed, where that is not all of them."""
+        ran = [c for c in self.verdict.cases if c.status is not Status.SKIPPED]
+        return not self.reached and bool(ran) and all(c.status is Status.PASSED for c in ran)
+
+    @property
     def needs_a_person(self) -> bool:
         """Whether the grader itself failed, so that the result says nothing about the student's layers."""
         return bool(self.verdict.grader_errors)
@@ -120,9 +126,10 @@ def run(
     seed: int = 0,
     allow_weak_sandbox: bool = False,
     follower: Follower | None = None,
+    only: Collection[str] = (),
 ) -> Outcome:
     """Run a milestone once; see `Runner.run`."""
-    with Runner(course, milestone, allow_weak_sandbox=allow_weak_sandbox) as runner:
+    with Runner(course, milestone, allow_weak_sandbox=allow_weak_sandbox, only=only) as runner:
         return runner.run(submissions, seed, follower)
 
 
@@ -131,12 +138,21 @@ class Runner:
 
     Args:
         slot: number of this runner among the judges that run at once on this machine.
+        only: names of the cases to run; none means all. A milestone is reached by all of its cases.
 
     Raises:
-        UserError: an assignment that the milestone needs is not written, or a data set is not on this machine.
+        UserError: an assignment that the milestone needs is not written, a data set is not on this machine, or there is
+            no such case.
     """
 
-    def __init__(self, course: Course, milestone: Milestone, slot: int = 0, allow_weak_sandbox: bool = False):
+    def __init__(
+        self,
+        course: Course,
+        milestone: Milestone,
+        slot: int = 0,
+        allow_weak_sandbox: bool = False,
+        only: Collection[str] = (),
+    ):
         if problem := obstacle(course, milestone):
             raise UserError(f"milestone {milestone.key} cannot run yet: {problem}")
         for name in milestone.datasets:
@@ -145,6 +161,10 @@ class Runner:
         wanted = needed(course, milestone)
         self.assignments = tuple(a for a in course.assignments if a.key in wanted)
         self.files: tuple[TestFile, ...] = load_test_files(course.home(milestone) / "tests")
+        known = [case.id for file in self.files for case in file.cases]
+        if unknown := sorted(set(only) - set(known)):
+            raise UserError(f"{milestone.key} has no case {unknown[0]}; choose of {', '.join(known)}")
+        self.only = frozenset(only or known)
         self.bench = Bench(course, milestone, slot, allow_weak_sandbox)
 
     def run(self, submissions: Iterable[Path] = (), seed: int = 0, follower: Follower | None = None) -> Outcome:
@@ -309,7 +329,10 @@ class _Run:
         """The verdict on the layers chosen so far, and the last answer of each probe."""
         made = self._compose(self.layers)
         answers: dict[str, Any] = {}
-        watcher = Watcher(answered=lambda probe, value: answers.update({probe: value}))
+        watcher = Watcher(
+            answered=lambda probe, value: answers.update({probe: value}),
+            wanted=lambda case: case.id in self.runner.only,
+        )
         self.bench.listener = self.follower.printed
         try:
             return judge(self.bench, self.runner.files, made, made.digest, self.seed, watcher), answers
@@ -375,7 +398,16 @@ def write(outcome: Outcome, out: Path, pictures: Iterable[Path] = ()) -> Path:
         "seed": outcome.seed,
         "layers": [asdict(choice) for choice in outcome.choices],
         "cases": [
-            {"title": c.title, "status": c.status.value, "message": c.message, "seconds": round(c.seconds, 2)}
+            {
+                "case": c.id,
+                "title": c.title,
+                "status": c.status.value,
+                "message": c.message,
+                "measured": dict(c.measured),
+                "seconds": round(c.seconds, 2),
+                "cpu_seconds": round(c.cpu_seconds, 2),
+                "memory_mb": round(c.memory_kb / 1024),
+            }
             for c in outcome.verdict.cases
         ],
         "notes": [*outcome.notes, *outcome.verdict.notes],

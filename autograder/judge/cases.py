@@ -24,7 +24,7 @@ class CaseResult:
 
     `message` is in the judge's words: for a public case what was asked, expected and came; for a hidden one only its
     hint. `detail` is the full story for instructors. `unwritten` tells that the program reached a blank that is still a
-    stub.
+    stub. `measured` are the numbers that expect.between looked at, with what they are.
     """
 
     file: str
@@ -42,6 +42,7 @@ class CaseResult:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     memory_kb: int = 0
+    measured: tuple[tuple[str, float], ...] = ()
 
     @property
     def key(self) -> str:

@@ -11,14 +11,14 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from autograder.compose import Composition
 from autograder.errors import GraderError
-from autograder.expect import Call, Mismatch, StudentError, recording_calls
+from autograder.expect import Call, Mismatch, StudentError, recording_calls, recording_measures
 from autograder.judge.bench import Workbench
 from autograder.judge.cases import CaseResult, Status, Verdict
 from autograder.judge.testfiles import Case, TestFile
@@ -227,8 +227,9 @@ class _Judging:
         outcome = Outcome(Status.GRADER_ERROR)
         lost: ObserverLost | None = None
         ending: Ending | None = None
+        measures: list[tuple[str, float]] = []
         try:
-            with recording_calls() as calls:
+            with recording_calls() as calls, recording_measures() as measures:
                 try:
                     outcome = self._ask(case, environment, calls)
                 except ObserverLost as error:
@@ -246,7 +247,8 @@ class _Judging:
             outcome = self._settled(case, outcome, environment)
         else:
             outcome = Outcome(Status.CRASHED, _with_call(calls, f"the process ended: {_death(lost, ending)}"))
-        return self._result(case, outcome, time.monotonic() - started, ending)
+        result = self._result(case, outcome, time.monotonic() - started, ending)
+        return replace(result, measured=tuple(measures))
 
     def _ask(self, case: Case, environment: dict[str, Any], calls: list[Call]) -> Outcome:
         """Run the case's function. What escapes it decides the status; only what is ours becomes a grader error."""

@@ -61,6 +61,7 @@ def test_run_shows_what_is_printed_the_layers_the_cases_and_leaves_result_and_pi
     result = json.loads((here / "runs/choir/result.json").read_text())
     assert (result["reached"], result["pictures"]) == (True, ["first.png", "all.png"])
     assert (here / "runs/choir/all.png").read_text() == "!! !!"
+    assert (here / "runs/choir/log.txt").read_text().startswith("the choir sings\nsing of ann\ndouble of ann\n")
 
 
 def test_a_milestone_that_is_not_reached_ends_with_status_one_and_what_was_expected(here, tito):
@@ -100,7 +101,7 @@ def test_answers_that_cannot_be_drawn_cost_the_picture_only(here, tito):
     status, out, err = tito("milestone", "run", "choir", "--submission", "ann.zip")
     assert (status, err) == (1, "")
     assert "no picture: AttributeError: 'list' object has no attribute 'upper'\n" in out
-    assert sorted(p.name for p in (here / "runs" / "choir").iterdir()) == ["result.json"]
+    assert sorted(p.name for p in (here / "runs" / "choir").iterdir()) == ["log.txt", "result.json"]
 
 
 def test_a_failure_of_the_grader_ends_with_status_three(here, tito, monkeypatch):
@@ -128,3 +129,16 @@ def test_what_cannot_run_is_one_line_and_status_two(here, tito):
         assert status == 2
         assert err.startswith(why)
     assert not (here / "runs").exists()
+
+
+def test_one_case_alone_can_be_run_and_does_not_make_a_milestone_reached(here, tito):
+    status, out, _ = tito("milestone", "run", "choir", "--case", "sings")
+    assert status == 0
+    assert "ok sings what it is asked to" in out and "- nobody knows the labels" in out
+    assert "choir: passed in what was run" in out
+    result = json.loads((here / "runs/choir/result.json").read_text())
+    assert result["reached"] is False
+    assert {case["case"]: case["status"] for case in result["cases"]}["sings"] == "passed"
+    status, out, err = tito("milestone", "run", "choir", "--case", "dances")
+    assert (status, out.count("ok")) == (2, 0)
+    assert "choir has no case dances; choose of sings" in err
