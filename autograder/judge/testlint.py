@@ -36,7 +36,7 @@ from autograder.judge.testsyntax import (
 
 PARAMETERS = ("student", "reference", "rng", "datasets")
 KEYWORDS = ("name", "points", "hidden", "success_message", "failure_message")
-COMPARISONS = frozenset({"close", "equal", "shape", "dtype", "finite", "between", "true", "raises"})
+COMPARISONS = frozenset({"close", "cpu_ratio", "equal", "shape", "dtype", "finite", "between", "true", "raises"})
 
 _TRY = (ast.Try, getattr(ast, "TryStar", ast.Try))  # try/except* exists from Python 3.11 on
 _SEEDED = frozenset({"default_rng", "Generator", "SeedSequence", "PCG64", "PCG64DXSM", "Philox", "MT19937", "SFC64"})

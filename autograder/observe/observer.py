@@ -16,6 +16,7 @@ from typing import Any
 from autograder.observe import wire
 
 MAX_TEXT = 2000
+REQUEST_CAP = 1 << 31  # the judge's own messages may be large (a training set); the memory limit is what bounds them
 
 
 def serve(requests: int, replies: int, folders: list[str]) -> None:
@@ -32,7 +33,7 @@ def serve(requests: int, replies: int, folders: list[str]) -> None:
     probes: Any = None
     while True:
         try:
-            request = wire.read(receive)
+            request = wire.read(receive, REQUEST_CAP)
         except EOFError:
             return
         reply, probes = answer(probes, request, folders)

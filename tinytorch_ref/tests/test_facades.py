@@ -35,7 +35,7 @@ def test_any_prefix_of_the_assignments_composes_and_imports(count, tmp_path):
     modules = [path.removesuffix(".py").replace("/", ".") for layer in layers for path in layer.files]
     code = "import tinytorch as tt, importlib\n"
     code += f"for m in {modules!r}: importlib.import_module(m)\n"
-    code += "for f in (tt, tt.nn, tt.nn.functional, tt.optim, tt.data): [getattr(f, n) for n in dir(f)]\nprint(tt.__file__)"
+    code += "for f in (tt, tt.nn, tt.nn.functional, tt.optim, tt.data, importlib.import_module('tinytorch.perf')): [getattr(f, n) for n in dir(f)]\nprint(tt.__file__)"
     assert run(code, made.path) == str(made.path / "tinytorch" / "__init__.py")
 
 

@@ -43,6 +43,9 @@ _EMBEDDINGS = "Embedding PositionalEncoding SinusoidalEncoding RotaryEmbedding E
 _ATTENTION = "scaled_dot_product_attention MultiHeadAttention causal_mask"
 _TRANSFORMERS = "LayerNorm MLP TransformerBlock GPT TinyGPT perplexity next_token_loss"
 
+_PROFILING = "Profiler Profile Latency Machine Work roofline define_flops quick_profile analyze_weight_distribution"
+_MEMOIZATION = "KVCache create_kv_cache CachedDecoder enable_kv_cache disable_kv_cache"
+
 
 def _table(*rows: tuple[str, str]) -> dict[str, str]:
     return {name: module for names, module in rows for name in names.split()}
@@ -78,6 +81,10 @@ FACADES: dict[str, dict[str, str]] = {
     "tinytorch.data": _table(
         (_DATA, "tinytorch.core.dataloader"),
         (_TOKENIZATION + " create_tokenizer tokenize_dataset analyze_tokenization", "tinytorch.core.tokenization"),
+    ),
+    "tinytorch.perf": _table(
+        (_PROFILING, "tinytorch.perf.profiling"),
+        (_MEMOIZATION, "tinytorch.perf.memoization"),
     ),
     "tinytorch.training": _table((_TRAINING, "tinytorch.core.training")),
 }
