@@ -26,19 +26,32 @@ class Part(BaseModel):
 class Data(Part):
     """What is learned from, and in which batches."""
 
-    name: Literal["mnist", "tinydigits"]
+    name: Literal["mnist", "tinydigits", "cifar10"]
     batch_size: int = Field(default=128, ge=1)
     validation: int = Field(default=0, ge=0, description="training samples held out to choose the best epoch")
     shift: int = Field(default=0, ge=0, le=8, description="training images are moved by up to so many pixels at random")
+    flip: bool = Field(default=False, description="every other training image, at random, is seen mirrored")
     workers: int = Field(default=0, ge=0, le=16, description="threads that prepare batches ahead")
 
 
 class Model(Part):
-    """A multi-layer perceptron."""
+    """A multi-layer perceptron with `hidden` sizes, or a network for photographs with `width` channels in front."""
 
-    hidden: tuple[int, ...] = Field(min_length=1)
+    kind: Literal["mlp", "small_cnn", "vgg", "whitened"] = "mlp"
+    hidden: tuple[int, ...] = ()
     activation: Literal["relu", "gelu", "silu", "tanh", "leaky_relu"] = "relu"
+    width: int | None = Field(default=None, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _sized(self) -> Model:
+        if self.kind == "mlp" and (not self.hidden or self.width is not None):
+            raise ValueError("mlp has hidden sizes, at least one, and no width")
+        if self.kind != "mlp" and (self.hidden or self.activation != "relu" or self.width is None):
+            raise ValueError(f"{self.kind} has a width, and neither hidden nor activation")
+        if self.kind == "whitened" and self.dropout:
+            raise ValueError("whitened has no dropout")
+        return self
 
 
 class Loss(Part):
@@ -57,6 +70,9 @@ class Optimizer(Part):
     nesterov: bool | None = None
     betas: tuple[float, float] | None = None
     weight_decay: float | None = Field(default=None, ge=0)
+    bias_lr: float | None = Field(
+        default=None, gt=0, description="biases and scales learn so many times as fast, without weight decay"
+    )
 
     @model_validator(mode="after")
     def _known_to_the_kind(self) -> Optimizer:
@@ -73,6 +89,9 @@ class Schedule(Part):
     kind: Literal["constant", "one_cycle", "cosine", "step"] = "constant"
     max_lr: float | None = Field(default=None, gt=0, description="peak of one_cycle; by default the optimizer's lr")
     warmup: float | None = Field(default=None, ge=0, lt=1, description="share of the run that climbs")
+    anneal: Literal["cos", "linear"] = Field(default="cos", description="the way down of one_cycle")
+    start_divisor: float = Field(default=25.0, gt=1, description="one_cycle begins with so small a part of its peak")
+    cycle_momentum: bool = Field(default=True, description="momentum goes the other way in one_cycle")
     step_size: int = Field(default=1, ge=1, description="epochs between two steps")
     gamma: float = Field(default=0.1, gt=0, le=1, description="factor of a step")
 
@@ -102,6 +121,12 @@ class Recipe(Part):
     schedule: Schedule = Schedule()
     training: Training
     metrics: tuple[Literal["accuracy", "precision", "recall", "f1"], ...] = ("accuracy",)
+
+    @model_validator(mode="after")
+    def _sees_photographs(self) -> Recipe:
+        if self.model.kind != "mlp" and self.data.name != "cifar10":
+            raise ValueError(f"{self.model.kind} learns from cifar10, not from {self.data.name}; choose kind: mlp")
+        return self
 
     @model_validator(mode="after")
     def _monitors_what_is_measured(self) -> Recipe:

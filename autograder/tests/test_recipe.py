@@ -28,7 +28,7 @@ training:
 MISTAKES = [
     ("a misspelt key in a part", "batch_size: 32", "batchsize: 32", ["r.yaml:5", "'batchsize'", "'batch_size'"]),
     ("a misspelt key at the top", "seed: 4", "sede: 4", ["r.yaml:2", "'sede'", "'seed'"]),
-    ("a key of another part", "hidden: [16]", "hidden: [16]\n  lr: 1", ["r.yaml:8", "'lr'", "hidden, activation, dropout"]),
+    ("a key of another part", "hidden: [16]", "hidden: [16]\n  lr: 1", ["r.yaml:8", "'lr'", "kind, hidden, activation, width, dropout"]),
     ("an unknown data set", "tinydigits", "tinydigit", ["r.yaml:4", "did you mean 'tinydigits'?"]),
     ("a wrong kind", "adam", "adamm", ["r.yaml:9", "'adamm'", "did you mean 'adam'?"]),
     ("a missing key", "  lr: 0.01\n", "", ["r.yaml:8", "required key 'lr'"]),

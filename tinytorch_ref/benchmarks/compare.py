@@ -13,7 +13,7 @@ import os
 import statistics
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -40,6 +40,8 @@ class Result:
     best_goal: float | None = None
     rounds: int = 0
     dropped: int = 0
+    flops: int | None = None
+    share: float | None = None
 
 
 class Worker:
@@ -78,8 +80,9 @@ def compare(case: str, pythons: dict[str, str], threads: int, rounds: int, secon
     from cases import CASES
 
     declared = CASES[case]
-    sides = ["ours", *(["torch"] if "torch" in pythons else [])]
-    if declared.has_best and "torch" in pythons:
+    both = "torch" in pythons and (declared.needs == "torch" or has_module(pythons["torch"], declared.needs))
+    sides = ["ours", *(["torch"] if both else [])]
+    if declared.has_best and both:
         sides.append("torch-best")
     workers = {side: Worker(pythons.get(side.split("-")[0], sys.executable), side, case, threads) for side in sides}
     blocks: list[dict[str, dict]] = []
@@ -107,6 +110,7 @@ def compare(case: str, pythons: dict[str, str], threads: int, rounds: int, secon
         best_goal=declared.best_goal,
         rounds=len(used),
         dropped=len(blocks) - len(clean),
+        flops=declared.flops,
     )
 
 
@@ -120,8 +124,8 @@ def _ratio(blocks: list[dict[str, dict]], side: str) -> tuple[float, float, floa
 
 
 def table(results: list[Result]) -> str:
-    head = f"{'case':14} {'us a call':>12} {'torch us':>12} {'ratio':>7} {'middle half':>13} {'goal':>5} "
-    head += f"{'best':>6} {'goal':>5} {'MB':>5} {'torch MB':>9} {'blocks':>8}"
+    head = f"{'case':24} {'us a call':>12} {'torch us':>12} {'ratio':>7} {'middle half':>13} {'goal':>5} "
+    head += f"{'best':>6} {'goal':>5} {'MB':>5} {'torch MB':>9} {'share':>6} {'blocks':>8}"
     lines = [head]
     for r in results:
         ratio = f"{r.ratio[0]:7.2f} {r.ratio[1]:5.2f} to {r.ratio[2]:4.2f}" if r.ratio else f"{'-':>7} {'-':>13}"
@@ -129,10 +133,11 @@ def table(results: list[Result]) -> str:
         torch_us = f"{r.torch_us:12,.1f}" if r.torch_us else f"{'-':>12}"
         torch_mb = f"{r.torch_mb:9.0f}" if r.torch_mb else f"{'-':>9}"
         goals = [f"{g:5.2f}" if g else f"{'-':>5}" for g in (r.goal, r.best_goal)]
+        share = f"{r.share:6.2f}" if r.share else f"{'-':>6}"
         blocks = f"{r.rounds}" + (f" (-{r.dropped})" if r.dropped else "")
         lines.append(
-            f"{r.case:14} {r.ours_us:12,.1f} {torch_us} {ratio} {goals[0]} {best} {goals[1]}"
-            f" {r.ours_mb:5.0f} {torch_mb} {blocks:>8}"
+            f"{r.case:24} {r.ours_us:12,.1f} {torch_us} {ratio} {goals[0]} {best} {goals[1]}"
+            f" {r.ours_mb:5.0f} {torch_mb} {share} {blocks:>8}"
         )
     return "\n".join(lines)
 
@@ -167,8 +172,14 @@ def plot(results: list[Result], path: Path) -> None:
     plt.close(figure)
 
 
-def has_torch(python: str) -> bool:
-    return subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0
+def has_module(python: str, name: str) -> bool:
+    return subprocess.run([python, "-c", f"import {name}"], capture_output=True).returncode == 0
+
+
+def with_shares(results: list[Result]) -> list[Result]:
+    """The results with the share of the matrix-product peak that each reached, if this run measured the peak too."""
+    peak = next((r.rate for r in results if r.case == "peak"), None)
+    return [replace(r, share=r.flops / r.ours_us * 1e6 / peak) if r.flops and peak else r for r in results]
 
 
 def main() -> None:
@@ -183,7 +194,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.1)
     parser.add_argument("--torch-python", default=sys.executable)
     args = parser.parse_args()
-    pythons = {"torch": args.torch_python} if has_torch(args.torch_python) else {}
+    pythons = {"torch": args.torch_python} if has_module(args.torch_python, "torch") else {}
     if not pythons:
         print(
             f"PyTorch is not installed for {args.torch_python}; our own times alone (see --torch-python)",
@@ -193,6 +204,7 @@ def main() -> None:
     for case in args.cases or CASES:
         print(f"{case} ...", file=sys.stderr, flush=True)
         results.append(compare(case, pythons, args.threads, args.rounds, args.seconds))
+    results = with_shares(results)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "bench.json").write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n")
     plot(results, args.out / "bench.png")
