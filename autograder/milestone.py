@@ -197,17 +197,21 @@ class Runner:
 
 
 class Stack:
-    """The usable layers of one student. `keys` in the order of the course; `choices` also tell what was refused."""
+    """The usable layers of one student. `keys` in the order of the course; `choices` also tell what was refused.
+
+    Every choice of layers is judged on what a run of the whole stack would draw: what differs is the layers alone.
+    """
 
     def __init__(self, made: _Run):
         self._run, self._layers = made, dict(made.layers)
+        self._digest = made.digest()
         self.keys = tuple(key for key in made.keys if key in made.layers)
         self.choices = tuple(made.choice(key, True) for key in made.keys)
 
-    def judge(self, keys: Iterable[str]) -> Verdict:
-        """The verdict on these layers of the student, the others being the reference's."""
+    def judge(self, keys: Iterable[str], seed: int = 0) -> Verdict:
+        """The verdict on these layers of the student, the others being the reference's. Another seed, other draws."""
         self._run.layers = {key: self._layers[key] for key in keys}
-        return self._run.judged()[0]
+        return self._run.judged(self._digest, seed)[0]
 
 
 class _Run:
@@ -325,8 +329,18 @@ class _Run:
 
     # ---- the milestone itself
 
-    def judged(self) -> tuple[Verdict, dict[str, Any]]:
-        """The verdict on the layers chosen so far, and the last answer of each probe."""
+    def digest(self) -> str:
+        """Of the layers chosen so far."""
+        made = self._compose(self.layers)
+        compose.discard(made.path)
+        return made.digest
+
+    def judged(self, digest: str = "", seed: int | None = None) -> tuple[Verdict, dict[str, Any]]:
+        """The verdict on the layers chosen so far, and the last answer of each probe.
+
+        The digest and the seed decide what is drawn: those of these layers and this run, unless others are given.
+        """
+        seed = self.seed if seed is None else seed
         made = self._compose(self.layers)
         answers: dict[str, Any] = {}
         watcher = Watcher(
@@ -335,7 +349,7 @@ class _Run:
         )
         self.bench.listener = self.follower.printed
         try:
-            return judge(self.bench, self.runner.files, made, made.digest, self.seed, watcher), answers
+            return judge(self.bench, self.runner.files, made, digest or made.digest, seed, watcher), answers
         finally:
             self.bench.listener = None
             compose.discard(made.path)
@@ -411,7 +425,7 @@ def write(outcome: Outcome, out: Path, pictures: Iterable[Path] = ()) -> Path:
             for c in outcome.verdict.cases
         ],
         "notes": [*outcome.notes, *outcome.verdict.notes],
-        "pictures": [path.name for path in pictures],
+        "pictures": [path.name for path in pictures if path.suffix == ".png"],
     }
     record.write_json(out / "result.json", result)
     return out / "result.json"

@@ -1,6 +1,7 @@
 """Pictures of what a program answered, drawn by a script in a process of its own: the answers may be anything.
 
 A script is Python with a function `draw(answers, save)`; `save(name, figure)` writes a matplotlib figure as NAME.png.
+It may have a function `keep(answers, folder)`, which writes what else is worth keeping and returns the paths.
 What cannot be drawn, or not within a minute, is told and costs nothing: a verdict stands without a picture.
 
     python -m autograder.picture SCRIPT FOLDER < answers in the format of the wire
@@ -75,6 +76,8 @@ def main() -> None:
 
     namespace: dict[str, Any] = {"__name__": "picture"}
     exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), namespace)
+    for path in namespace["keep"](answers, out) if "keep" in namespace else ():
+        print(path, file=told, flush=True)
     namespace["draw"](answers, save)
 
 
