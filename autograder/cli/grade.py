@@ -164,6 +164,7 @@ def grade_batch(console: Console, course: Course, assignment: Assignment, order:
         changed = run.changed_meanwhile(course, assignment, plan)
         _tell_notes(console, plan, changed)
         _tell_faults(console, book, attempts, assignment, order)
+        console.print(Text(f"a page about the batch: {shlex.join(['tito', 'report', str(order.out)])}", style="dim"))
     failed = any(attempt.needs_a_person for attempt in attempts)
     return _status(failed or changed, any(attempt.rejected for attempt in attempts))
 

@@ -1,4 +1,4 @@
-"""From failing cases to the misconception: exact, ambiguous, near, or nothing said; blanks are no opinion."""
+"""From failing cases to misconceptions: one or several, alike, near, or nothing said; blanks are no opinion."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from autograder.errors import GraderError
 from autograder.explain import (
     KILLS,
     MISCONCEPTIONS,
+    SURE,
+    TOLD,
     Match,
     Misconception,
     explain,
     in_words,
     load_misconceptions,
     load_vectors,
+    weigh,
 )
 from autograder.judge.cases import CaseResult, Status, Verdict
 
@@ -60,36 +63,73 @@ def told(found: Verdict) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    ("failing", "matches"),
+    ("failing", "named"),
     [
-        ("abcd", {"broad": 1.0}),
-        ("ab", {"narrow": 1.0}),
-        ("j", {"tiny": 1.0}),
-        ("efg", {"other": 1.0, "twin": 1.0}),
-        ("abcde", {"broad": 0.8}),
-        ("abc", {}),  # broad fits at 3/4, narrow at 2/3: too close to call
-        ("abcdj", {"broad": 0.8}),
-        ("abcdefg", {}),
-        ("ef", {}),  # two that fit alike
-        ("a", {}),
-        ("hi", {}),
-        ("", {}),
-        (ALL, {}),
+        ("abcd", ["broad"]),
+        ("ab", ["narrow"]),
+        ("j", ["tiny"]),
+        ("efg", ["other", "twin"]),
+        ("abcdj", ["broad", "tiny"]),
+        ("abj", ["narrow", "tiny"]),
+        ("abcdefg", ["other", "twin", "broad"]),
+        ("abcdefgj", ["broad", "other", "twin", "tiny"]),
+        ("abcde", []),  # broad and something else, or something else altogether
+        ("abc", []),  # broad of which one passes, narrow and one more: too close to call
+        ("ef", []),
+        ("a", []),
+        ("hi", []),
+        ("abh", []),
+        ("", []),
     ],
 )
-def test_the_misconception_that_fits_is_named_and_a_guess_is_not(failing, matches):
-    assert told(verdict(failing)) == matches
+def test_what_the_failing_cases_speak_for_is_named_and_a_guess_is_not(failing, named):
+    assert sorted(told(verdict(failing))) == sorted(named)
 
 
 def test_every_way_of_failing_counts_alike():
-    assert told(verdict("a", error="b", timed_out="c", crashed="d")) == {"broad": 1.0}
+    assert set(told(verdict("a", error="b", timed_out="c", crashed="d"))) == {"broad"}
 
 
 def test_what_is_not_written_yet_or_was_not_judged_is_left_out_on_both_sides():
-    assert told(verdict("ab", unwritten="cd")) == {"broad": 1.0, "narrow": 1.0}
-    assert told(verdict("abcd", unwritten="efg")) == {"broad": 1.0}
-    assert told(verdict("ab", skipped="cd")) == {"broad": 1.0, "narrow": 1.0}
-    assert told(verdict("ab", grader_error="cdj")) == {"broad": 1.0, "narrow": 1.0}
+    assert set(told(verdict("ab", unwritten="cd"))) == {"broad", "narrow"}
+    assert set(told(verdict("abcd", unwritten="efg"))) == {"broad"}
+    assert set(told(verdict("ab", skipped="cd"))) == {"broad", "narrow"}
+    assert set(told(verdict("ab", grader_error="cdj"))) == {"broad", "narrow"}
+
+
+def cases(*numbers: int) -> frozenset[str]:
+    return frozenset(map(str, numbers))
+
+
+BROAD, JUDGED = {"one": cases(*range(8))}, cases(*range(40))
+
+
+def said(*numbers: int, vectors: dict[str, frozenset[str]] = BROAD) -> list[tuple[str, ...]]:
+    return [found.names for found in weigh(cases(*numbers), JUDGED, vectors)]
+
+
+def test_a_near_vector_is_named_when_it_accounts_for_nearly_everything():
+    assert said(*range(9)) == [("one",)]  # and one more fails
+    assert said(*range(1, 8)) == [("one",)]  # but one passes
+    assert said(*range(6)) == said(*range(1, 9)) == []
+    (exact,), (near,) = weigh(cases(*range(8)), JUDGED, BROAD), weigh(cases(*range(9)), JUDGED, BROAD)
+    assert TOLD <= near.confidence < SURE < exact.confidence <= 1
+
+
+def test_work_in_which_everything_fails_is_no_misconception_however_many_cases_that_has():
+    assert said(*range(40)) == []
+    assert said(*range(30), vectors={"one": cases(*range(20)), "two": cases(*range(15))}) == []
+
+
+def test_where_two_pairs_fit_alike_neither_is_named_but_what_both_hold_is():
+    vectors = {"a": cases(1, 2), "b": cases(3, 4), "c": cases(1, 3), "d": cases(2, 4)}
+    assert said(1, 2, 3, 4, vectors=vectors) == []
+    assert said(1, 2, 3, 4, 5, 6, vectors={**vectors, "e": cases(4, 5, 6)})[0] == ("e",)
+
+
+def test_three_at_once_are_named():
+    vectors = {"a": cases(1, 2), "b": cases(3, 4), "c": cases(5, 6), "d": cases(7)}
+    assert {name for names in said(1, 2, 3, 4, 5, 6, vectors=vectors) for name in names} == {"a", "b", "c"}
 
 
 def test_nothing_written_at_all_is_no_misconception():
@@ -98,7 +138,7 @@ def test_nothing_written_at_all_is_no_misconception():
 
 
 def test_a_misconception_all_of_whose_cases_are_left_out_is_not_named():
-    assert told(verdict("abcd", unwritten="j")) == {"broad": 1.0}
+    assert set(told(verdict("abcd", unwritten="j"))) == {"broad"}
 
 
 def test_one_that_was_never_measured_is_never_named():
@@ -107,15 +147,18 @@ def test_one_that_was_never_measured_is_never_named():
 
 
 def test_the_words_tell_the_idea_the_place_and_how_sure_it_is():
-    first, second = Match(named("one"), 1.0), Match(named("two"), 1.0)
+    first, second = Match(named("one"), 0.987), Match(named("two"), 0.987)
     assert in_words(()) == ""
-    assert in_words((first,)) == "This looks like:\n- Title of one. Hint of one. Read: README.md#x"
-    assert in_words((Match(named("one"), 0.8),)).startswith("This may be (most, not all, cases fit):\n- Title of one.")
+    assert in_words((first,)) == "This looks like (99 % sure):\n- Title of one. Hint of one. Read: README.md#x"
+    assert in_words((Match(named("one"), 0.8),)).startswith("This may be (80 % sure):\n- Title of one.")
+    assert in_words((Match(named("one"), 0.99999),)).startswith("This looks like (99 % sure):")
     assert in_words((first, second)).splitlines() == [
-        "The cases that fail fit one of these; see which one is yours:",
+        "The cases that fail fit one of these; see which one is yours (99 % sure):",
         "- Title of one. Hint of one. Read: README.md#x",
         "- Title of two. Hint of two. Read: README.md#x",
     ]
+    apart = (Match(named("one"), 0.95, 0), Match(named("two"), 0.72, 1))
+    assert [line.split(" (")[0] for line in in_words(apart).splitlines()[::2]] == ["This looks like", "This may be"]
 
 
 # The files.

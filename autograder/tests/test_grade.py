@@ -74,7 +74,7 @@ def test_each_misconception_loses_its_cases_and_is_told_its_hint(number, grader,
     assert 0 < graded.grade.score < 10
     assert failing(graded) == set(wrong.loses)
     results = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert results["output"] == f"This looks like:\n- {wrong.title}. {wrong.hint} Read: {wrong.read}"
+    assert results["output"] == f"This looks like (98 % sure):\n- {wrong.title}. {wrong.hint} Read: {wrong.read}"
 
 
 def test_a_misconception_is_told_although_the_other_function_is_not_written_yet(grader, submission):
@@ -83,7 +83,7 @@ def test_a_misconception_is_told_although_the_other_function_is_not_written_yet(
             double="return np.asarray(x) ** 2", mean="raise NotImplementedError('a01_numbers: mean is yours to write')"
         )
     )
-    assert graded.grade.explanation.startswith("This looks like:\n- Squares instead of doubles.")
+    assert graded.grade.explanation.startswith("This looks like (98 % sure):\n- Squares instead of doubles.")
 
 
 BROKEN = [
@@ -323,7 +323,7 @@ def test_the_command_grades_writes_results_and_prints_the_score(tito, submission
     assert "work: 7 / 10" in out
     assert out.splitlines()[0].startswith("sandbox: ")
     assert "2.2 mean of a matrix (failed)" in out
-    assert "This looks like:" in out
+    assert "This looks like (98 % sure):" in out
     assert json.loads((tmp_path / "out" / "work" / "results.json").read_text())["score"] == 7
     assert sorted(p.name for p in (tmp_path / "out" / "work").iterdir()) == ["record.json", "results.json"]
 
