@@ -2,24 +2,29 @@
 
 The cases run in a worker process (`python -m autograder.check`), so that a crash or an endless loop is an answer and
 not the end. The worker reports each case as it starts and ends; when it falls silent it is stopped and a new one goes
-on after the case that stopped it. Nothing is graded here, so nothing has to be hidden from the program.
+on after the case that stopped it. In a session the worker stays for the next check, which then costs no start. Nothing
+is graded here, so nothing has to be hidden from the program.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import queue
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-from autograder import compose, lint
-from autograder.course import Assignment, Course, Limits, load_course
+from autograder import compose, lint, start
+from autograder.course import Assignment, Course, Limits, Milestone, load_course
 from autograder.datasets import Datasets
 from autograder.errors import GraderError, UserError
 from autograder.judge.cases import CaseResult, Status
@@ -52,40 +57,106 @@ def check(
     question: str | None = None,
     finished: Callable[[CaseResult], None] = lambda result: None,
 ) -> Checked:
-    """Run the public cases of an assignment on the files in `workspace`.
+    """Run the public cases of an assignment on the files in `workspace`; see `Session.check`."""
+    with Session(course, assignment, workspace) as session:
+        return session.check(question, finished)
+
+
+class Session:
+    """Checks of one folder, one after another. Use as a context manager.
 
     Args:
-        question: only the test file of this name.
-        finished: called with each case as it ends.
+        assignment: what is checked; of a milestone the tests lie in the course, and `own` says for which assignments
+            the student's layer is taken, and from which folder.
 
     Raises:
-        UserError: no such question, no tests, nothing to check.
+        UserError: the folder holds no tests.
     """
-    tests = tests_folder(course, assignment, workspace)
-    compose.student_layer(course, assignment.key, workspace)
-    findings = _lint(course, assignment, workspace)
-    if any(f.fatal for f in findings):
-        return Checked(assignment.key, findings, ())
-    seconds = course.limits_of(assignment).case_seconds * PATIENCE
-    done: dict[str, CaseResult] = {}
-    notes: list[str] = []
-    while True:
-        with tempfile.TemporaryDirectory(prefix="tito-check-") as scratch:
-            worker = _Worker(course, assignment, workspace, tests, question, sorted(done), scratch)
-            try:
-                for result in _results(worker, seconds, notes):
-                    done[result.key] = result
-                    finished(result)
-            finally:
-                worker.close()
-        if worker.stuck is None:
-            break
-    order = sorted(done.values(), key=lambda case: [int(n) for n in case.number.split(".")])
-    return Checked(assignment.key, findings, tuple(order), tuple(dict.fromkeys(notes)))
+
+    def __init__(
+        self,
+        course: Course,
+        assignment: Assignment | Milestone,
+        workspace: Path,
+        own: Mapping[str, Path] | None = None,
+    ):
+        self.course, self.assignment, self.workspace, self.own = course, assignment, workspace, own or {}
+        if isinstance(assignment, Assignment):
+            self.tests = tests_folder(course, assignment, workspace)
+        else:
+            self.tests = course.home(assignment) / "tests"
+        self.worker: _Worker | None = None
+
+    def check(
+        self, question: str | None = None, finished: Callable[[CaseResult], None] = lambda result: None
+    ) -> Checked:
+        """Run the public cases once.
+
+        Args:
+            question: only the test file of this name.
+            finished: called with each case as it ends.
+
+        Raises:
+            UserError: no such question, nothing to check.
+        """
+        findings: tuple[lint.Finding, ...] = ()
+        if isinstance(self.assignment, Assignment):
+            compose.student_layer(self.course, self.assignment.key, self.workspace)
+            findings = _lint(self.course, self.assignment, self.workspace)
+        if any(f.fatal for f in findings):
+            return Checked(self.assignment.key, findings, ())
+        done: dict[str, CaseResult] = {}
+        notes: list[str] = []
+        while not self._round(question, done, notes, finished):
+            pass
+        order = sorted(done.values(), key=lambda case: [int(n) for n in case.number.split(".")])
+        return Checked(self.assignment.key, findings, tuple(order), tuple(dict.fromkeys(notes)))
+
+    def _round(
+        self,
+        question: str | None,
+        done: dict[str, CaseResult],
+        notes: list[str],
+        finished: Callable[[CaseResult], None],
+    ) -> bool:
+        """Let the worker go on with the cases that are not done; False when it was lost on one of them."""
+        worker = self.worker = self.worker or _Worker(self._job())
+        seconds = self.course.limits_of(self.assignment).case_seconds * PATIENCE
+        usable = False
+        try:
+            for result in _results(worker, question, sorted(done), seconds, notes):
+                done[result.key] = result
+                finished(result)
+            usable = worker.stuck is None and not worker.gone
+        finally:
+            if not usable:
+                self.close()
+        return usable
+
+    def _job(self) -> dict[str, Any]:
+        """What the worker has to know of the session."""
+        kind = "assignment" if isinstance(self.assignment, Assignment) else "milestone"
+        own = {key: str(folder.resolve()) for key, folder in self.own.items()}
+        folders = {"workspace": str(self.workspace.resolve()), "tests": str(self.tests.resolve())}
+        return {"course": str(self.course.root), kind: self.assignment.key, "own": own, **folders}
+
+    def close(self) -> None:
+        if self.worker is not None:
+            self.worker.close()
+            self.worker = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
-def _results(worker: _Worker, seconds: float, notes: list[str]) -> Iterator[CaseResult]:
+def _results(
+    worker: _Worker, question: str | None, skip: list[str], seconds: float, notes: list[str]
+) -> Iterator[CaseResult]:
     """The cases as they end, the one that stopped the worker last; its remarks are added to `notes`."""
+    worker.ask({"question": question, "skip": skip})
     for event in worker.events(seconds):
         if "result" in event:
             yield _case(event["result"])
@@ -124,23 +195,11 @@ def _case(data: dict[str, Any]) -> CaseResult:
 class _Worker:
     """One worker process and the events it reports. `stuck` is the case that it did not come back from, if any."""
 
-    def __init__(
-        self,
-        course: Course,
-        assignment: Assignment,
-        workspace: Path,
-        tests: Path,
-        question: str | None,
-        skip: list[str],
-        scratch: str,
-    ):  # fmt: skip
-        order = {
-            "course": str(course.root), "assignment": assignment.key, "workspace": str(workspace.resolve()),
-            "tests": str(tests.resolve()), "question": question, "skip": skip, "scratch": scratch,
-        }  # fmt: skip
+    def __init__(self, job: dict[str, Any]):
+        self.scratch = tempfile.mkdtemp(prefix="tito-check-")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "autograder.check", json.dumps(order)],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "autograder.check", json.dumps({**job, "scratch": self.scratch})],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -155,11 +214,20 @@ class _Worker:
         )
         self._errors.start()
         self.stuck: CaseResult | None = None
+        self.rounds = 0
+        self.gone = False
 
     def _read(self) -> None:
         for line in self.process.stdout:
             self.lines.put(line)
         self.lines.put(None)
+
+    def ask(self, order: dict[str, Any]) -> None:
+        """Order one round: `events` tells how it goes. A worker that is gone says so there."""
+        self.rounds += 1
+        with suppress(OSError):
+            self.process.stdin.write(json.dumps(order) + "\n")
+            self.process.stdin.flush()
 
     def events(self, seconds: float) -> Iterator[dict[str, Any]]:
         """The worker's events. Silence for longer than `seconds`, or the worker's death, ends them."""
@@ -190,6 +258,8 @@ class _Worker:
         """The worker gave no answer. Where it stood says whose fault that is."""
         if current is not None:
             self.stuck = replace(_case(current), status=status, message=message)
+        elif self.rounds > 1 and not began:
+            self.gone = True  # what an earlier round left running has ended it: nothing of this round was tried
         elif began:
             did = "does not end" if status is Status.TIMED_OUT else "ends the process"
             raise UserError(f"importing your module {did}; look at what stands outside of its functions")
@@ -205,6 +275,9 @@ class _Worker:
         for thread, stream in ((self._output, self.process.stdout), (self._errors, self.process.stderr)):
             thread.join()
             stream.close()
+        with suppress(OSError):
+            self.process.stdin.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 # ---- in the worker -------------------------------------------------------------------------------------------------
@@ -215,13 +288,13 @@ _MARK = "\x1etito "
 class LocalBench:
     """A bench without a fence: an "observer" is a fresh import in this very process."""
 
-    def __init__(self, course: Course, assignment: Assignment, probes: Path):
+    def __init__(self, course: Course, assignment: Assignment | Milestone, probes: Path):
         self.assignment = assignment
         limits = course.limits_of(assignment)
         # The parent keeps the time; in here nothing is cut short.
         self.limits: Limits = limits.model_copy(update={"case_seconds": 1e6, "submission_seconds": 1e6})
         self.datasets = Datasets(course)
-        self.student_files = frozenset(assignment.writes)
+        self.student_files = frozenset(assignment.writes if isinstance(assignment, Assignment) else course.owners)
         self.has_reference = False
         self.probes = probes
         self.alive = True
@@ -239,35 +312,84 @@ class LocalBench:
         """Nothing to restart."""
 
 
-def _work(order: dict[str, Any]) -> None:
-    """Judge the wanted public cases and report each on standard output."""
-    from autograder.judge.run import Watcher, judge
-    from autograder.judge.testfiles import load_test_files
+class _Work:
+    """The worker's side of a session: what every round needs is read once."""
 
-    course = load_course(Path(order["course"]))
-    assignment = course.assignment(order["assignment"])
-    tests = Path(order["tests"])
-    files = load_test_files(tests)
-    known = [f.name for f in files if any(not case.hidden for case in f.cases)]
-    question, skip = order["question"], set(order["skip"])
-    if question is not None and question not in known:
-        _report({"problem": f"no question is called '{question}'; choose one of {', '.join(known)}"})
-        return
-    layer = compose.student_layer(course, assignment.key, Path(order["workspace"]))
-    # Linked, so that tracebacks and editors speak of the student's own file.
-    into = Path(order["scratch"]) / "composition"
-    composition = compose.compose(course, compose.for_grading(course, layer), into, linked=True)
-    numbers = {(f.name, case.id): f"{i}.{j}" for i, f in enumerate(files, 1) for j, case in enumerate(f.cases, 1)}
-    watcher = Watcher(
-        started=lambda case: _report({"start": asdict(_empty(case, numbers[case.file, case.id]))}),
-        finished=lambda result: _report({"result": asdict(result)}),
-        wanted=lambda c: not c.hidden and question in (None, c.file) and f"{c.file}.{c.id}" not in skip,
-    )
-    _report({"begin": assignment.key})
-    verdict = judge(LocalBench(course, assignment, tests), files, composition, digest="home", watcher=watcher)
-    for note in verdict.notes:
-        _report({"note": note})
-    _report({"end": assignment.key})
+    def __init__(self, job: dict[str, Any]):
+        from autograder.judge.testfiles import load_test_files
+
+        self.course = load_course(Path(job["course"]))
+        self.assignment = (
+            self.course.milestone(job["milestone"]) if "milestone" in job else self.course.assignment(job["assignment"])
+        )
+        self.own = {key: Path(folder) for key, folder in job["own"].items()}
+        self.workspace, self.scratch = Path(job["workspace"]), Path(job["scratch"])
+        # Every case imports the framework anew: its byte code, which lies in the scratch folder, is most of the speed.
+        sys.dont_write_bytecode = False
+        tests = Path(job["tests"])
+        self.files = load_test_files(tests)
+        self.known = [f.name for f in self.files if any(not case.hidden for case in f.cases)]
+        self.numbers = {
+            (f.name, case.id): f"{i}.{j}" for i, f in enumerate(self.files, 1) for j, case in enumerate(f.cases, 1)
+        }
+        self.bench = LocalBench(self.course, self.assignment, tests)
+        self.made: tuple[tuple[compose.Layer, ...], compose.Composition] | None = None
+
+    def round(self, question: str | None, skip: frozenset[str]) -> None:
+        """Judge the wanted public cases and report each on standard output."""
+        from autograder.judge.run import Watcher, judge
+
+        if question is not None and question not in self.known:
+            _report({"problem": f"no question is called '{question}'; choose one of {', '.join(self.known)}"})
+            return
+        composition = self._composition()
+        watcher = Watcher(
+            started=lambda case: _report({"start": asdict(_empty(case, self.numbers[case.file, case.id]))}),
+            finished=lambda result: _report({"result": asdict(result)}),
+            wanted=lambda c: not c.hidden and question in (None, c.file) and f"{c.file}.{c.id}" not in skip,
+        )
+        _report({"begin": self.assignment.key})
+        verdict = judge(self.bench, self.files, composition, digest="home", watcher=watcher)
+        for note in verdict.notes:
+            _report({"note": note})
+        _report({"end": self.assignment.key})
+
+    def _composition(self) -> compose.Composition:
+        """The framework around the student's files as they are now. What does not change is composed once."""
+        layers = self._layers()
+        if self.made is None or self.made[0] != layers:
+            # Linked, so that tracebacks and editors speak of the student's own file.
+            into = Path(tempfile.mkdtemp(dir=self.scratch)) / "composition"
+            self.made = layers, compose.compose(self.course, layers, into, linked=True)
+        composition = self.made[1]
+        for path, source in layers[-1].files.items():
+            target = composition.path / path
+            # Python tells byte code from stale byte code by whole seconds and sizes: too coarse for quick edits.
+            Path(cache_from_source(str(target))).unlink(missing_ok=True)
+            if not target.is_symlink():
+                shutil.copyfile(source, target)
+        return composition
+
+    def _layers(self) -> tuple[compose.Layer, ...]:
+        if isinstance(self.assignment, Milestone):
+            return start.milestone_layers(self.course, self.assignment, self.own)
+        layer = compose.student_layer(self.course, self.assignment.key, self.workspace)
+        return start.layers_at_home(self.course, layer, self.workspace)
+
+
+def _serve(job: dict[str, Any]) -> None:
+    """Do one round for each order that comes. A program that reads standard input finds it empty."""
+    orders = os.fdopen(os.dup(0), encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    work: _Work | None = None
+    for line in orders:
+        try:
+            work = work or _Work(job)
+            order = json.loads(line)
+            work.round(order["question"], frozenset(order["skip"]))
+        except UserError as error:
+            _report({"problem": str(error)})
 
 
 def _empty(case: Any, number: str) -> CaseResult:
@@ -281,4 +403,4 @@ def _report(event: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _work(json.loads(sys.argv[1]))
+    _serve(json.loads(sys.argv[1]))

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder import compose
+from autograder import compose, start
 from autograder.course import Assignment, Course, load_course
 from autograder.errors import UserError
 from autograder.observe.handles import Handle
@@ -58,7 +58,8 @@ def open_workspace(folder: Path | str | None = None) -> Workspace:
     place = Path(tempfile.mkdtemp(prefix=f"tito-{assignment.short}-"))
     atexit.register(compose.discard, place)
     layer = compose.student_layer(course, assignment.key, workspace)
-    composition = compose.compose(course, compose.for_grading(course, layer), place / "composition", linked=True)
+    layers = start.layers_at_home(course, layer, workspace)
+    composition = compose.compose(course, layers, place / "composition", linked=True)
     tests = place / "tests"
     tests.mkdir()
     for file in sorted((workspace / "tests").glob("test_*.py")):

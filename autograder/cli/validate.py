@@ -14,11 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.course import load_course
+from autograder.messages import message
+from autograder.validate.changed import changed
 from autograder.validate.gate import Plan, Report, validate
 
 
 @click.command("validate")
 @click.argument("assignments", nargs=-1)
+@click.option("--changed", "only_changed", is_flag=True, help="Those that a difference from the last commit concerns.")
 @click.option("--mutants", default="25", help="How many automatic mutants an assignment, or 'all'.")
 @click.option("--full", is_flag=True, help="All mutants on all cases: the whole kill matrix (minutes an assignment).")
 @click.option("--write", is_flag=True, help="Write each solution's kills.json instead of comparing with it.")
@@ -28,6 +31,7 @@ from autograder.validate.gate import Plan, Report, validate
 @click.option("--survivors", is_flag=True, help="List the mutants that no case caught.")
 def command(
     assignments: tuple[str, ...],
+    only_changed: bool,
     mutants: str,
     full: bool,
     write: bool,
@@ -39,6 +43,12 @@ def command(
     """Try every claim about the tests of ASSIGNMENTS (default: all that are written)."""
     course = load_course()
     chosen = [course.assignment(name) for name in assignments] or list(course.written())
+    if only_changed:
+        concerned = changed(course)
+        chosen = [assignment for assignment in chosen if assignment in concerned]
+        if not chosen:
+            click.echo(message("changed.none"))
+            return
     count = None if full or mutants == "all" else _count(mutants)
     console = Console()
     reports: dict[str, Report] = {}

@@ -117,6 +117,7 @@ b = randn(3, requires_grad=True)
 h = tanh(x @ w + b)
 y = (h * (h @ w) + h).sum()
 names = {"x": x, "w": w, "b": b}
+grad(y, [x, w, b], retain_graph=True)  # the walk that is drawn below
 fig, ax = plt.subplots(figsize=(10, 3))
 draw_graph(ax, y, names)
 ax.set_title("y = (h * (h @ w) + h).sum() with h = tanh(x @ w + b); numbers tell the order of the walk", fontsize=9)
