@@ -44,6 +44,11 @@ _ATTENTION = "scaled_dot_product_attention MultiHeadAttention causal_mask"
 _TRANSFORMERS = "LayerNorm MLP TransformerBlock GPT TinyGPT perplexity next_token_loss"
 
 _PROFILING = "Profiler Profile Latency Machine Work roofline define_flops quick_profile analyze_weight_distribution"
+_QUANTIZATION = (
+    "quantize_int8 dequantize_int8 QuantizedTensor QuantizedLinear QuantizedConv2d quantize_model dequantize_model"
+    " model_bytes compare_model_sizes sqnr integer_matmul MinMaxObserver MovingAverageObserver PercentileObserver"
+    " Quantizer"
+)
 _MEMOIZATION = "KVCache create_kv_cache CachedDecoder enable_kv_cache disable_kv_cache"
 
 
@@ -84,6 +89,7 @@ FACADES: dict[str, dict[str, str]] = {
     ),
     "tinytorch.perf": _table(
         (_PROFILING, "tinytorch.perf.profiling"),
+        (_QUANTIZATION, "tinytorch.perf.quantization"),
         (_MEMOIZATION, "tinytorch.perf.memoization"),
     ),
     "tinytorch.training": _table((_TRAINING, "tinytorch.core.training")),
