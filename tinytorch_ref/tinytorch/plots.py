@@ -84,7 +84,7 @@ def class_accuracy(matrix: Any, classes: Sequence[str], path: str | Path | None 
     ax = figure.subplots()
     ax.barh(range(len(order)), shares[order], color=BLUE, height=0.7)
     for place, share in enumerate(shares[order]):
-        ax.text(share - 0.01, place, f"{share:.1%}", va="center", ha="right", fontsize=8, color="w")
+        ax.text(0.015, place, f"{share:.1%}", va="center", ha="left", fontsize=8, color="w")
     ax.axvline(np.trace(counts) / max(1, counts.sum()), color=RED, lw=1.2)
     ax.set(yticks=range(len(order)), xlim=(0, 1), xlabel="share recognised (red: all classes together)")
     ax.set_yticklabels([classes[i] for i in order])
