@@ -43,7 +43,7 @@ def choose(course: Course, milestone: Milestone, sources: Iterable[Path] = ()) -
         UserError: its tests or an assignment are not here, or nothing of it would be the student's.
     """
     sources = tuple(sources)
-    keys = [a.key for a in course.assignments if a.key in progress.needed(course, milestone)]
+    keys = [a.key for a in course.assignments if a.key in course.needed(milestone)]
     if not (course.home(milestone) / "tests" / "probes.py").is_file():
         raise UserError(message("checkpoint.not_here", name=milestone.key, key=keys[-1]))
     choices = tuple(start.choose(course, key, sources) for key in keys)

@@ -295,6 +295,10 @@ class Course(Model):
         kind = MilestoneLimits if isinstance(assignment, Milestone) else Limits
         return kind.model_validate({**self.limits.model_dump(), **assignment.limits})
 
+    def needed(self, milestone: Milestone) -> frozenset[str]:
+        """All assignments that a milestone runs on."""
+        return frozenset(milestone.requires).union(*(self.closure(key) for key in milestone.requires))
+
     def due(self, assignment: Assignment) -> datetime:
         return assignment.due.replace(tzinfo=ZoneInfo(self.timezone))
 

@@ -100,7 +100,7 @@ class Follower:
 def obstacle(course: Course, milestone: Milestone) -> str:
     """What keeps a milestone from running today, in words; empty when it can run."""
     written = {a.key for a in course.written()}
-    lacking = [a.key for a in course.assignments if a.key in needed(course, milestone) - written]
+    lacking = [a.key for a in course.assignments if a.key in course.needed(milestone) - written]
     if not lacking and not course.home(milestone).is_dir():
         lacking = [f"milestones/{milestone.key}"]
     return f"{', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not written" if lacking else ""
@@ -109,14 +109,6 @@ def obstacle(course: Course, milestone: Milestone) -> str:
 def ready(course: Course) -> tuple[Milestone, ...]:
     """The milestones that can run today: judged here, and every assignment they need is written."""
     return tuple(m for m in course.milestones if not obstacle(course, m))
-
-
-def needed(course: Course, milestone: Milestone) -> frozenset[str]:
-    """All assignments that a milestone runs on."""
-    keys = set(milestone.requires)
-    for key in milestone.requires:
-        keys |= set(course.closure(key))
-    return frozenset(keys)
 
 
 def run(
@@ -158,7 +150,7 @@ class Runner:
         for name in milestone.datasets:
             Datasets(course).folder(name)
         self.course, self.milestone = course, milestone
-        wanted = needed(course, milestone)
+        wanted = course.needed(milestone)
         self.assignments = tuple(a for a in course.assignments if a.key in wanted)
         self.files: tuple[TestFile, ...] = load_test_files(course.home(milestone) / "tests")
         known = [case.id for file in self.files for case in file.cases]

@@ -214,11 +214,6 @@ def _keep(root: Path, assignment: Assignment, folder: Path, entry: Entry) -> Non
 # ---- where somebody stands
 
 
-def needed(course: Course, milestone: Milestone) -> frozenset[str]:
-    """All assignments that a milestone runs on."""
-    return frozenset(milestone.requires).union(*(course.closure(key) for key in milestone.requires))
-
-
 def standings(course: Course, log: Log) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
     """The assignments' and the milestones', in the order of the course."""
     assignments: dict[str, Standing] = {}
@@ -246,7 +241,7 @@ def _assignment(course: Course, assignment: Assignment, log: Log, before: Mappin
 def _milestone(course: Course, milestone: Milestone, log: Log, done: set[str]) -> Standing:
     entries = log.of("checkpoint", milestone.key)
     reached = [entry for entry in entries if entry.complete and "student" in entry.layers.values()]
-    waits = tuple(a.key for a in course.assignments if a.key in needed(course, milestone) - done)
+    waits = tuple(a.key for a in course.assignments if a.key in course.needed(milestone) - done)
     if reached:
         own = sum(origin == "student" for origin in reached[-1].layers.values())
         told = f"{own} of {len(reached[-1].layers)} layers your own"

@@ -112,7 +112,7 @@ def layers_at_home(course: Course, layer: compose.Layer, workspace: Path) -> tup
 
 def milestone_layers(course: Course, milestone: Milestone, own: Mapping[str, Path]) -> tuple[compose.Layer, ...]:
     """The layers that a milestone runs on: the student's from the folders `own`, the others the reference."""
-    keys = progress.needed(course, milestone)
+    keys = course.needed(milestone)
     return tuple(
         compose.student_layer(course, a.key, own[a.key]) if a.key in own else compose.reference_layer(course, a.key)
         for a in course.assignments

@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from autograder.blame import Blame, Culprit, Step, blame
-from autograder.cli.grade import indented
+from autograder.cli.show import indented
 from autograder.course import Course, Milestone, load_course
 
 LINES = 6

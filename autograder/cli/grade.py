@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.batch.sources import is_submission
+from autograder.cli.show import MARKS, indented
 from autograder.course import Assignment, Course, load_course
 from autograder.errors import UserError
 from autograder.judge.cases import CaseResult, Status
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from autograder.batch.run import Order, Plan
     from autograder.batch.work import Outcome
 
-MARKS = {Status.PASSED: ("ok", "green"), Status.SKIPPED: ("--", "yellow"), Status.GRADER_ERROR: ("!!", "magenta")}
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
@@ -302,7 +302,3 @@ def table(cases: tuple[CaseResult, ...]) -> Table:
         title = Text(case.title).append(" (hidden)" if case.hidden else "", style="dim")
         made.add_row(Text(mark, style=colour), case.number, case.file, title, f"{case.earned:g}/{case.points:g}")
     return made
-
-
-def indented(text: str) -> str:
-    return "\n".join("    " + line for line in text.splitlines())

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from autograder import milestone
-from autograder.cli.grade import indented
+from autograder.cli.show import indented
 from autograder.course import load_course
 from autograder.judge.cases import Status
 

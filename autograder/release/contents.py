@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from string import Template
 
-from autograder import build, hints, progress
+from autograder import build, hints
 from autograder.build.text import read_text
 from autograder.course import FILE, Assignment, Course
 from autograder.errors import GraderError, UserError
@@ -123,7 +123,7 @@ def _milestones(course: Course, assignment: Assignment) -> dict[str, bytes]:
     files = {}
     for milestone in course.milestones:
         tests = course.home(milestone) / "tests"
-        if not tests.is_dir() or not progress.needed(course, milestone) <= reach:
+        if not tests.is_dir() or not course.needed(milestone) <= reach:
             continue
         for file in sorted(tests.glob("*.py")):
             source = read_text(file)

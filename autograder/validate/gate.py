@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder import build, explain, record
+from autograder import build, explain, hints, record
 from autograder.course import Assignment, Course
 from autograder.errors import GraderError, UserError
 from autograder.grade import Grader
@@ -215,7 +215,7 @@ class _Gate:
         name, _, anchor = misconception.read.partition("#")
         file = self.folder / name
         anchors = (
-            {_anchor(line) for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")}
+            {hints.anchor(line) for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")}
             if file.is_file()
             else set()
         )
@@ -269,12 +269,6 @@ class _Gate:
             self.problem(
                 f"{explain.KILLS} is not in step with the tests; run: tito validate {self.assignment.short} --write"
             )
-
-
-def _anchor(heading: str) -> str:
-    """The anchor that a Markdown heading gets: lower case, spaces to dashes, punctuation dropped."""
-    text = heading.lstrip("#").strip().lower().replace(" ", "-")
-    return "".join(c for c in text if c.isalnum() or c in "-_")
 
 
 def _one_line(text: str) -> str:
