@@ -24,7 +24,8 @@ SLOW_SPIN = 1.25
 class Result:
     """One case: microseconds a call on each side, ratios (PyTorch / ours), and how many blocks were dropped.
 
-    The MiB are the most that the process held beyond what the imported framework takes.
+    The MiB are the most that the process held beyond what the imported framework takes; `whole` is the same with the
+    framework, ours / PyTorch.
     """
 
     case: str
@@ -42,6 +43,7 @@ class Result:
     dropped: int = 0
     flops: int | None = None
     share: float | None = None
+    whole: float | None = None
 
 
 class Worker:
@@ -111,6 +113,7 @@ def compare(case: str, pythons: dict[str, str], threads: int, rounds: int, secon
         rounds=len(used),
         dropped=len(blocks) - len(clean),
         flops=declared.flops,
+        whole=blocks[-1]["ours"]["whole_mb"] / blocks[-1]["torch"]["whole_mb"] if "torch" in sides else None,
     )
 
 
@@ -125,7 +128,7 @@ def _ratio(blocks: list[dict[str, dict]], side: str) -> tuple[float, float, floa
 
 def table(results: list[Result]) -> str:
     head = f"{'case':24} {'us a call':>12} {'torch us':>12} {'ratio':>7} {'middle half':>13} {'goal':>5} "
-    head += f"{'best':>6} {'goal':>5} {'MB':>5} {'torch MB':>9} {'share':>6} {'blocks':>8}"
+    head += f"{'best':>6} {'goal':>5} {'MB':>5} {'torch MB':>9} {'whole':>6} {'share':>6} {'blocks':>8}"
     lines = [head]
     for r in results:
         ratio = f"{r.ratio[0]:7.2f} {r.ratio[1]:5.2f} to {r.ratio[2]:4.2f}" if r.ratio else f"{'-':>7} {'-':>13}"
@@ -133,11 +136,11 @@ def table(results: list[Result]) -> str:
         torch_us = f"{r.torch_us:12,.1f}" if r.torch_us else f"{'-':>12}"
         torch_mb = f"{r.torch_mb:9.0f}" if r.torch_mb else f"{'-':>9}"
         goals = [f"{g:5.2f}" if g else f"{'-':>5}" for g in (r.goal, r.best_goal)]
-        share = f"{r.share:6.2f}" if r.share else f"{'-':>6}"
+        share, whole = (f"{x:6.2f}" if x else f"{'-':>6}" for x in (r.share, r.whole))
         blocks = f"{r.rounds}" + (f" (-{r.dropped})" if r.dropped else "")
         lines.append(
             f"{r.case:24} {r.ours_us:12,.1f} {torch_us} {ratio} {goals[0]} {best} {goals[1]}"
-            f" {r.ours_mb:5.0f} {torch_mb} {share} {blocks:>8}"
+            f" {r.ours_mb:5.0f} {torch_mb} {whole} {share} {blocks:>8}"
         )
     return "\n".join(lines)
 

@@ -74,7 +74,8 @@ def main() -> None:
     out.flush()
     for line in sys.stdin:
         answer = run_block(prepared.step, json.loads(line)["seconds"])
-        answer["peak_mb"] = _held_mb("VmHWM") - imported
+        answer["whole_mb"] = _held_mb("VmHWM")
+        answer["peak_mb"] = answer["whole_mb"] - imported
         out.write(json.dumps(answer) + "\n")
         out.flush()
 

@@ -1,5 +1,7 @@
-"""The number of threads of NumPy's OpenBLAS. Inside threads of our own each product has to stay in its thread: several
-callers of a product that is itself threaded wait for each other.
+"""What has to be known of NumPy's OpenBLAS: its number of threads, and how it multiplies small matrices.
+
+Inside threads of our own each product has to stay in its thread: several callers of a product that is itself threaded
+wait for each other.
 """
 
 from __future__ import annotations
@@ -14,20 +16,37 @@ from typing import Any
 
 import numpy as np
 
+# The processors for which OpenBLAS multiplies small matrices where they lie. For others it copies every matrix into
+# buffers of its own first, and pays for each product anew.
+_IN_PLACE = ("skylakex", "cooperlake", "sapphirerapids")
+
 
 @cache
-def _library() -> tuple[Any, Any] | None:
-    """The functions that get and set the number of threads, or None where NumPy brings another BLAS along."""
+def _functions(*names: str) -> tuple[Any, ...] | None:
+    """Functions of the library by the end of their name, or None where NumPy brings another BLAS along."""
     folder = Path(np.__file__).parent
     for file in [*folder.with_name("numpy.libs").glob("*openblas*"), *(folder / ".dylibs").glob("*openblas*")]:
         library = ctypes.CDLL(str(file))
         for prefix in ("scipy_openblas", "openblas"):
             for suffix in ("64_", ""):
-                get = getattr(library, f"{prefix}_get_num_threads{suffix}", None)
-                put = getattr(library, f"{prefix}_set_num_threads{suffix}", None)
-                if get is not None and put is not None:
-                    return get, put
+                found = [getattr(library, f"{prefix}_{name}{suffix}", None) for name in names]
+                if None not in found:
+                    return tuple(found)
     return None
+
+
+def _library() -> tuple[Any, Any] | None:
+    return _functions("get_num_threads", "set_num_threads")
+
+
+@cache
+def small_in_place() -> bool:
+    """Whether small products are multiplied where they lie; True where it cannot be told."""
+    found = _functions("get_corename")
+    if found is None:
+        return True
+    found[0].restype = ctypes.c_char_p
+    return found[0]().decode().lower() in _IN_PLACE
 
 
 def threads() -> int | None:

@@ -2,13 +2,15 @@
 buffers of its own first; for matrices that come from memory, as activations do, that costs up to a third of the time.
 
 It pays where the matrix on the left has short rows. Of others the pieces lie far apart, and the cache holds few of
-them.
+them. It does not pay on processors for which OpenBLAS has no such way (those without AVX-512): there every piece would
+be copied by itself, and products stay whole.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from . import blas
 from .workspace import SMALL, Array, scratch
 
 WIDTH = 64  # columns of a panel, about
@@ -36,7 +38,8 @@ class Panels:
         self.whole = np.ascontiguousarray(weight)
         width = panel_width(weight.shape[1])
         fits = width is not None and len(weight) <= SHORT and ROWS * width * len(weight) <= SMALL
-        self.panels = np.ascontiguousarray(_panels(self.whole, width)) if fits else None
+        cut = fits and blas.small_in_place()
+        self.panels = np.ascontiguousarray(_panels(self.whole, width)) if cut else None
 
     def times(self, rows: Array, out: Array) -> None:
         """rows (m, k) @ weight -> out (m, n), all in one piece."""
@@ -57,7 +60,7 @@ class Outer:
         self.swapped = i > o
         self.sizes = (o, i) if self.swapped else (i, o)
         self.sum = np.zeros(self.sizes, np.float32)
-        cut = min(i, o) <= SHORT < max(i, o)
+        cut = min(i, o) <= SHORT < max(i, o) and blas.small_in_place()
         self.widths = [panel_width(n) if cut else None for n in self.sizes]
 
     def add(self, x: Array, g: Array) -> None:
