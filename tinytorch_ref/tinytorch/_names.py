@@ -51,6 +51,11 @@ _QUANTIZATION = (
 )
 _MEMOIZATION = "KVCache create_kv_cache CachedDecoder enable_kv_cache disable_kv_cache"
 
+_REGISTRY = "ModelRegistry ModelVersion Promotion DamagedFile"
+_DRIFT = "DriftDetector DriftReport ks_statistic ks_test psi holm"
+_MONITOR = "PerformanceMonitor AlertRule Alert RetrainingTrigger Retraining"
+_ABTEST = "ABTest Verdict assign two_proportion_z sample_size"
+
 
 def _table(*rows: tuple[str, str]) -> dict[str, str]:
     return {name: module for names, module in rows for name in names.split()}
@@ -91,6 +96,14 @@ FACADES: dict[str, dict[str, str]] = {
         (_PROFILING, "tinytorch.perf.profiling"),
         (_QUANTIZATION, "tinytorch.perf.quantization"),
         (_MEMOIZATION, "tinytorch.perf.memoization"),
+    ),
+    "tinytorch.mlops": _table(
+        (_REGISTRY, "tinytorch.mlops.registry"),
+        (_DRIFT, "tinytorch.mlops.drift"),
+        (_MONITOR, "tinytorch.mlops.monitor"),
+        (_ABTEST, "tinytorch.mlops.abtest"),
+        ("BatchPredictor BatchResult", "tinytorch.mlops.batch"),
+        ("FeatureStore SkewReport", "tinytorch.mlops.features"),
     ),
     "tinytorch.training": _table((_TRAINING, "tinytorch.core.training")),
 }
