@@ -50,6 +50,11 @@ _QUANTIZATION = (
     " Quantizer"
 )
 _MEMOIZATION = "KVCache create_kv_cache CachedDecoder enable_kv_cache disable_kv_cache"
+_BENCHMARKING = (
+    "Benchmark BenchmarkResult BenchmarkSuite Comparison Interval MLPerf TinyMLPerf OlympicEvent Workload precise_timer"
+    " analyze_optimization_techniques compare dominates measure_accuracy measure_in_turn median_interval pareto_front"
+    " percentile ratio_interval sign_test wilcoxon_test"
+)
 
 _REGISTRY = "ModelRegistry ModelVersion Promotion DamagedFile"
 _DRIFT = "DriftDetector DriftReport ks_statistic ks_test psi holm"
@@ -96,6 +101,7 @@ FACADES: dict[str, dict[str, str]] = {
         (_PROFILING, "tinytorch.perf.profiling"),
         (_QUANTIZATION, "tinytorch.perf.quantization"),
         (_MEMOIZATION, "tinytorch.perf.memoization"),
+        (_BENCHMARKING, "tinytorch.perf.benchmarking"),
     ),
     "tinytorch.mlops": _table(
         (_REGISTRY, "tinytorch.mlops.registry"),
@@ -105,6 +111,7 @@ FACADES: dict[str, dict[str, str]] = {
         ("BatchPredictor BatchResult", "tinytorch.mlops.batch"),
         ("FeatureStore SkewReport", "tinytorch.mlops.features"),
     ),
+    "tinytorch.bench": _table((_BENCHMARKING, "tinytorch.perf.benchmarking")),
     "tinytorch.training": _table((_TRAINING, "tinytorch.core.training")),
 }
 
