@@ -203,7 +203,8 @@ class Endpoints:
         if not 1 <= count <= self.service.batcher.max_batch:
             raise Refused(422, "count", f"1 to {self.service.batcher.max_batch}", str(count))
         which = [(start + i) % len(version.examples) for i in range(count)]
-        return {"inputs": version.examples[which].tolist(), "labels": version.labels[which].tolist()}
+        found = {"inputs": version.examples[which].tolist(), "labels": version.labels[which].tolist()}
+        return {**found, "of": len(version.examples)}
 
     # ---- what state it is in
 

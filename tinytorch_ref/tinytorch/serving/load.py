@@ -27,6 +27,8 @@ from tinytorch.serving.client import Client, Lost, Unreachable
 
 MOST_SECONDS = 300.0
 MOST_REQUESTS = 200_000
+MOST_EXAMPLES = 256  # different ones
+CHUNK = 8
 PATIENCE = 10.0  # seconds that an answer is waited for
 # Outcomes that are not a status of HTTP
 LOST, UNREACHABLE, LATE = "lost", "unreachable", "timed out"
@@ -138,20 +140,32 @@ async def put_load(url: str, plan: Plan) -> Result:
 async def _requests(client: Client, plan: Plan) -> tuple[list[bytes], list[list[int]]]:
     """Requests with the service's own examples, ready to be sent, and their labels."""
     try:
-        answer = await client.get(f"/examples?count={plan.batch}&from=0")
-        if answer.status != 200:
-            raise ServingError(f"{client.url}/examples answered {answer.status}: {answer.body[:200].decode()}")
-        about = (await client.get("/versions")).json()["contract"]
-        found = [answer.json()]
-        for start in range(plan.batch, 32, plan.batch):
-            found.append((await client.get(f"/examples?count={plan.batch}&from={start}")).json())
+        inputs, labels, about = await _examples(client)
     except (Unreachable, Lost) as error:
         raise ServingError(f"no service answers at {client.url}: start one with: tito serve NAME") from error
-    bodies = []
-    for examples in found:
-        moved = np.clip(np.asarray(examples["inputs"]) + plan.shift, about["low"], about["high"])
-        bodies.append(json.dumps({"inputs": np.round(moved, 4).tolist()}).encode())
-    return [client.encode("POST", "/predict", body) for body in bodies], [examples["labels"] for examples in found]
+    moved = np.round(np.clip(inputs + plan.shift, about["low"], about["high"]), 4)
+    requests, answers = [], []
+    for start in range(len(moved)):  # each begins with another example, so that all are sent whatever the batch
+        which = [(start * plan.batch + i) % len(moved) for i in range(plan.batch)]
+        requests.append(client.encode("POST", "/predict", json.dumps({"inputs": moved[which].tolist()}).encode()))
+        answers.append([labels[i] for i in which])
+    return requests, answers
+
+
+async def _examples(client: Client) -> tuple[np.ndarray, list[int], dict]:
+    """The service's examples (n, *shape), their labels, and its contract."""
+    about = await client.get("/versions")
+    if about.status != 200:
+        raise ServingError(f"{client.url}/versions answered {about.status}; is it a service of `tito serve`?")
+    inputs: list = []
+    labels: list[int] = []
+    while True:
+        found = await client.get(f"/examples?count={CHUNK}&from={len(labels)}")
+        part = found.json()
+        inputs += part["inputs"]
+        labels += part["labels"]
+        if len(labels) >= min(part["of"], MOST_EXAMPLES):
+            return np.asarray(inputs), labels, about.json()["contract"]
 
 
 class _Run:

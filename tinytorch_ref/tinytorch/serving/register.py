@@ -1,7 +1,7 @@
 """A training run becomes a version: `python -m tinytorch.serving.register RUN REGISTRY NAME [--quantize] [--promote]`.
 
 Takes the folder that `tito train` leaves: the network of its recipe with its best weights, the scaling of its data set,
-real examples from the test set, and what training images looked like as the reference for drift. With --quantize the
+real examples from the test set, and what its other images look like as the reference for drift. With --quantize the
 weights are kept in bytes (assignment 15). Accuracy is measured on the test set and noted.
 """
 
@@ -21,7 +21,7 @@ from tinytorch.serving import ServingError
 from tinytorch.serving.served import Contract, Served, pack
 
 Array = np.ndarray
-EXAMPLES = 64
+EXAMPLES = 256  # or a third of the test set
 REFERENCE = 2000  # several windows of live inputs, so that an odd reference does not make every window look odd
 TESTED = 500  # images at once
 
@@ -49,9 +49,11 @@ def register(run: Path, root: Path, name: str, quantize: bool = False) -> tuple[
     notes = {"from": str(run), "weights": source, "quantized": quantize, "recipe": config["name"]}
     notes["accuracy"] = round(_accuracy(model.eval(), contract, test), 4)
     notes["bytes"] = int(sum(np.asarray(a).nbytes for a in model.state_dict().values()))
-    some = np.random.default_rng(0).choice(len(train), min(REFERENCE, len(train)), replace=False)
-    shown = np.arange(EXAMPLES)
-    arrays, metadata = pack(model, contract, _inputs(test, shown), test.labels[shown], _inputs(train, some), notes)
+    # Not training images: the model is surer of those than it will ever be of others.
+    order = np.random.default_rng(0).permutation(len(test))
+    shown, some = np.split(order, [min(EXAMPLES, len(test) // 3)])
+    reference = _inputs(test, some[:REFERENCE])
+    arrays, metadata = pack(model, contract, _inputs(test, shown), test.labels[shown], reference, notes)
     return ModelRegistry(root).register(name, arrays, metadata), notes
 
 

@@ -4,7 +4,7 @@
     unpack(version, arrays, ...)  and back, as `ModelRegistry.load` gives them
 
 Beside the parameters (`model/...`) a version carries real examples (`examples/...`), with which it is warmed up and a
-client can try it, and what its inputs looked like in training (`reference/...`), with which drift is detected. Images
+client can try it, and what inputs looked like when it was made (`reference/...`), with which drift is detected. Images
 come as numbers from 0 to 1; scaling them as in training is part of the version, so that no client can get it wrong.
 """
 
@@ -76,7 +76,8 @@ class Served:
     Attributes:
         version: its number in the registry.
         examples, labels: real inputs (n, *shape) and their classes, to warm up with and to try.
-        reference: what inputs looked like in training (m, features), or None: then drift is not watched.
+        reference: what inputs looked like when it was made (m, features), or None: then drift is not watched.
+        features: the FeatureStore that computes the same of other inputs, or None.
         notes: what else its metadata say, for people.
     """
 
@@ -86,6 +87,7 @@ class Served:
     examples: Array
     labels: Array
     reference: Array | None = None
+    features: Any = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def score(self, rows: Array) -> Array:
@@ -135,15 +137,16 @@ def pack(
 
     Args:
         examples, labels: some real inputs (n, *shape), as clients send them, and their classes.
-        reference: some hundred inputs (m, *shape) such as the model was trained on.
+        reference: some hundred inputs (m, *shape) like those that it was trained on, but others.
         notes: for people: accuracy, size, where it comes from.
     """
     kept = model.state_dict()
     arrays = {f"model/{name}": np.asarray(array) for name, array in kept.items()}
     arrays |= {"examples/inputs": np.asarray(examples, np.float32), "examples/labels": np.asarray(labels, np.int64)}
     made = Served(0, model, contract, arrays["examples/inputs"], arrays["examples/labels"])
-    reference = np.asarray(reference, np.float32)
-    arrays["reference/features"] = features.summaries(reference, made.score(reference))
+    store, reference = features.store(contract.shape), np.asarray(reference, np.float32)
+    arrays["reference/features"] = store.fit(features.columns(reference, made.score(reference)))
+    arrays |= store.arrays()
     metadata = {"format": FORMAT, "architecture": describe(model), "contract": asdict(contract), "notes": dict(notes)}
     return arrays, metadata
 
@@ -166,5 +169,13 @@ def unpack(version: int, arrays: Mapping[str, Array], metadata: Mapping[str, Any
         raise ServingError(f"its arrays do not fit its architecture: {error}") from error
     if examples.shape[1:] != contract.shape or not len(examples) or len(labels) != len(examples):
         raise ServingError(f"its examples have shape {examples.shape[1:]}, its contract says {contract.shape}")
-    reference, notes = arrays.get("reference/features"), metadata.get("notes", {})
-    return Served(version, model, contract, examples, labels, reference, notes)
+    notes, reference, store = (
+        metadata.get("notes", {}),
+        arrays.get("reference/features"),
+        features.store(contract.shape),
+    )
+    try:
+        store.load(arrays)
+    except (ValueError, KeyError) as error:  # the model is as good as ever; only drift cannot be told
+        notes, reference, store = {**notes, "drift": f"not watched: {error}"}, None, None
+    return Served(version, model, contract, examples, labels, reference, store, notes)

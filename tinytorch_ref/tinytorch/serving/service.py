@@ -130,7 +130,8 @@ class Service:
 
     def health(self) -> Health:
         """For whoever decides where requests go."""
-        notes = [note for note in (self.keeper.problem, self.last_failure) if note]
+        watching = f"watching failed: {self.watch.problem}" if self.watch.problem else ""
+        notes = [note for note in (self.keeper.problem, self.last_failure, watching) if note]
         state = "stopping" if self.stopping else "ready"
         if self.batcher.busy() > STUCK:
             state = "stuck"
@@ -152,8 +153,7 @@ class Service:
             "started": self.started,
             "classes": len(served.contract.classes),
             "shape": served.contract.shape,
-            "traffic": self.watch.traffic.summary(),
-            "labels": self.watch.labels.summary(),
+            **self.watch.summary(),
             "limits": asdict(self.settings.limits),
             "seconds": [asdict(second) for second in self.timeline.seconds()],
             "queue": {
@@ -164,7 +164,6 @@ class Service:
             "in_flight": self.in_flight,
             "accepted": self.batcher.accepted,
             "drift": asdict(self.watch.drifting()),
-            "alerts": [asdict(alert) for alert in self.watch.alerts()],
             "token_needed": self.guard.token is not None,
             **versions,
         }

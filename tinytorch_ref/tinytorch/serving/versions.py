@@ -144,9 +144,11 @@ class Keeper:
             known = [v.version for v in await self._ask(self._versions)]
             if version not in known:
                 raise LookupError(f"there are versions {', '.join(map(str, known)) or 'none'} of '{self.name}'")
-            made = await self._prepared(version)
+            same = version == self.served.version
+            made = self.served if same else await self._prepared(version)
             await self._ask(self._promote, version)
-            await self._swap(made)
+            if not same:
+                await self._swap(made)
             return made
 
     async def rollback(self) -> Served:

@@ -7,11 +7,12 @@ Traffic is watched across versions. Drift and accuracy are a version's own: they
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 import time
 from collections import OrderedDict, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,20 @@ class Drift:
         return {name: about["statistic"] for name, about in self.features.items()}
 
 
+def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Detectors and monitors are an assignment's: if one fails, the service answers on, and says so."""
+
+    @functools.wraps(method)
+    def call(self: Watch, *arguments: Any, **named: Any) -> Any:
+        try:
+            return method(self, *arguments, **named)
+        except Exception as error:
+            self.broke(f"{type(error).__name__}: {error}")
+            return None
+
+    return call
+
+
 @dataclass(frozen=True)
 class Alert:
     """An alert as the page shows it. `since` is in seconds since 1970."""
@@ -92,7 +107,15 @@ class Watch:
         self._detector: Any = None
         self._served: Served | None = None
         self._checking: asyncio.Task[None] | None = None
+        self.problem = ""
 
+    def broke(self, problem: str) -> None:
+        """Remember, and tell once, that watching does not work."""
+        if problem != self.problem:
+            print(f"warning: watching failed: {problem}", file=sys.stderr, flush=True)
+        self.problem = problem
+
+    @guarded
     def serve(self, version: Served) -> None:
         """Another version is in use: its inputs and answers are watched from now on."""
         from tinytorch.mlops import DriftDetector
@@ -107,6 +130,7 @@ class Watch:
 
     # ---- traffic
 
+    @guarded
     def answered(self, latency: float, failed: bool) -> None:
         """A prediction was answered after so many seconds, or failed for a reason of ours."""
         self.traffic.record(latency, failed=failed)
@@ -123,6 +147,7 @@ class Watch:
         """The version and the class of a prediction; None if it is not known (any more)."""
         return self._predictions.get(name)
 
+    @guarded
     def labelled(self, name: str, version: Served, correct: bool) -> None:
         """Count feedback, once a prediction. What an earlier version predicted says nothing about this one."""
         del self._predictions[name]
@@ -131,11 +156,12 @@ class Watch:
 
     # ---- drift
 
+    @guarded
     def computed(self, batch: Batch) -> None:
         """Look at a batch's inputs; a full window is compared with training in a thread of its own."""
         if batch.scores is None or self._detector is None or batch.version is not self._served:
             return
-        self._rows.append(features.summaries(batch.rows, batch.scores))
+        self._rows.append(batch.version.features.compute(features.columns(batch.rows, batch.scores)))
         self._gathered += len(batch.rows)
         busy = self._checking is not None and not self._checking.done()
         if self._gathered >= self.limits.drift_window and not busy:
@@ -150,12 +176,12 @@ class Watch:
         detector = self._detector
         try:
             report = await asyncio.get_running_loop().run_in_executor(None, detector.check, window)
-        except Exception as error:  # a student's detector may fail; the service goes on
-            print(f"warning: the drift detector failed: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        except Exception as error:
+            self.broke(f"{type(error).__name__}: {error}")
             return
         if version is not self._served:
             return
-        names = features.names(version.contract.shape)
+        names = tuple(version.features.features)
         found = {
             name: {"statistic": float(s), "p_value": float(p), "drifted": i in report.features}
             for i, (name, s, p) in enumerate(zip(names, report.statistics, report.p_values, strict=True))
@@ -172,8 +198,23 @@ class Watch:
 
     # ---- alerts
 
-    def alerts(self) -> list[Alert]:
-        """The alerts that are on, in words."""
+    def summary(self) -> dict[str, Any]:
+        """Figures of the traffic, of the labelled answers, and the alerts that are on, in words."""
+        return {
+            "traffic": self._figures(self.traffic),
+            "labels": self._figures(self.labels),
+            "alerts": [asdict(alert) for alert in self._alerts() or ()],
+        }
+
+    def _figures(self, monitor: Any) -> dict[str, Any]:
+        return self._summary(monitor) or {}
+
+    @guarded
+    def _summary(self, monitor: Any) -> dict[str, Any]:
+        return monitor.summary()
+
+    @guarded
+    def _alerts(self) -> list[Alert]:
         # The limits, not the present values: a text that changes every second is read out every second.
         said = {
             "slow": f"1 answer in 100 takes more than {self.limits.latency * 1000:g} ms",
