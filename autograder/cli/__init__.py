@@ -36,6 +36,8 @@ COMMANDS = {
     "blame": "autograder.cli.blame",
     "report": "autograder.cli.report",
     "explain": "autograder.cli.explain",
+    "serve": "autograder.cli.serve",
+    "monitor": "autograder.cli.monitor",
     "bench": "autograder.cli.bench",
     "data": "autograder.cli.data",
 }

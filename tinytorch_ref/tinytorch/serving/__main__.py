@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from tinytorch import kernels, runs
+from tinytorch import kernels
 from tinytorch.serving import ExtraMissing, ServingError
 from tinytorch.serving.service import Settings
 from tinytorch.serving.watching import Limits
@@ -18,8 +18,6 @@ TOKEN = "TINYTORCH_SERVE_TOKEN"  # in the environment: arguments can be read by 
 def main() -> None:
     """Entry point."""
     given = _parser().parse_args()
-    if given.leash:
-        runs.end_with_standard_input()
     kernels.keep_memory()
     kernels.install()
     try:
@@ -35,7 +33,8 @@ def main() -> None:
             poll=given.poll,
             limits=limits,
         )
-        serve(given.registry, given.name, given.host, given.port, settings, os.environ.get(TOKEN))
+        token = os.environ.get(TOKEN)
+        serve(given.registry, given.name, given.host, given.port, settings, token, given.leash)
     except (ServingError, ExtraMissing) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -56,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--accuracy", type=float, default=Limits.accuracy, help="alert below this share")
     parser.add_argument("--latency", type=float, default=Limits.latency * 1000, help="alert above, milliseconds")
     parser.add_argument("--drift-window", type=int, default=Limits.drift_window, help="inputs compared at once")
-    parser.add_argument("--leash", action="store_true", help="end as soon as standard input closes")
+    parser.add_argument("--leash", action="store_true", help="stop as soon as standard input closes")
     return parser
 
 

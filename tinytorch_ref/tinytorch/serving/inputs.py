@@ -11,6 +11,7 @@ import json
 import math
 import reprlib
 from collections.abc import AsyncIterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ def examples(given: Mapping[str, Any], contract: Contract, most: int) -> Array:
     shape = _shape(value, "inputs")
     batch = shape if len(shape) == len(contract.shape) + 1 else (1, *shape)
     if batch[1:] != contract.shape:
-        wanted = f"shape {_shown(contract.shape)}, or (N, {_shown(contract.shape)[1:]} for N examples"
+        wanted = f"shape {_shown(contract.shape)}, or {_shown(('N', *contract.shape))} for N examples"
         raise Refused(422, "inputs", wanted, f"shape {_shown(shape)}")
     if not 1 <= batch[0] <= most:
         raise Refused(422, "inputs", f"1 to {most} examples", f"{batch[0]} examples")
@@ -128,7 +129,7 @@ def examples(given: Mapping[str, Any], contract: Contract, most: int) -> Array:
     return rows.astype(np.float32)
 
 
-def _shown(shape: tuple[int, ...]) -> str:
+def _shown(shape: tuple[object, ...]) -> str:
     return f"({', '.join(map(str, shape))})" if len(shape) != 1 else f"({shape[0]},)"
 
 
@@ -149,10 +150,18 @@ def _numbers(value: Any, path: str, shape: tuple[int, ...]) -> Array:
         made = np.array(value)
     except (ValueError, OverflowError):
         made = None
-    if made is None or made.shape != shape or made.dtype.kind not in "fiu":
+    # NumPy takes true for 1 among numbers.
+    if made is None or made.shape != shape or made.dtype.kind not in "fiu" or bool in _kinds(value, len(shape)):
         _find_culprit(value, path, shape)
         raise Refused(422, path, "numbers", "something else")
     return made.astype(np.float64)
+
+
+def _kinds(value: Any, depth: int) -> set[type]:
+    """The types of what is in lists nested so deep."""
+    for _ in range(depth - 1):
+        value = chain.from_iterable(value)
+    return set(map(type, value))
 
 
 def _find_culprit(value: Any, path: str, shape: tuple[int, ...]) -> None:
