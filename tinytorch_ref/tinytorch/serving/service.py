@@ -79,10 +79,22 @@ class Service:
     async def start(self) -> None:
         """Load the version in use and begin to answer. ServingError if there is none."""
         await self.keeper.start()
-        for work in (self.batcher.run(), self.keeper.follow(self.settings.poll)):
+        for work in (self.batcher.run(), self.keeper.follow(self.settings.poll), self._look()):
             self._tasks.append(asyncio.create_task(work))
         for task in self._tasks:
             task.add_done_callback(_tell)
+
+    async def _look(self) -> None:
+        """Evaluate the alerts once a second, whether or not anybody looks, and log what begins and ends."""
+        on: dict[str, str] = {}
+        while True:
+            await asyncio.sleep(1)
+            now = {alert.name: alert.text for alert in self.watch.alerts() or ()}
+            for name in now.keys() - on.keys():
+                print(f"alert: {now[name]}", file=sys.stderr, flush=True)
+            for name in on.keys() - now.keys():
+                print(f"alert over: {on[name]}", file=sys.stderr, flush=True)
+            on = now
 
     async def drain(self) -> None:
         """Take nothing more in, and wait until everything accepted was computed."""

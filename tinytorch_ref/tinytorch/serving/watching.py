@@ -203,7 +203,7 @@ class Watch:
         return {
             "traffic": self._figures(self.traffic),
             "labels": self._figures(self.labels),
-            "alerts": [asdict(alert) for alert in self._alerts() or ()],
+            "alerts": [asdict(alert) for alert in self.alerts() or ()],
         }
 
     def _figures(self, monitor: Any) -> dict[str, Any]:
@@ -214,7 +214,8 @@ class Watch:
         return monitor.summary()
 
     @guarded
-    def _alerts(self) -> list[Alert]:
+    def alerts(self) -> list[Alert] | None:
+        """The alerts that are on; None if the monitors failed."""
         # The limits, not the present values: a text that changes every second is read out every second.
         said = {
             "slow": f"1 answer in 100 takes more than {self.limits.latency * 1000:g} ms",

@@ -4,7 +4,7 @@
 
 const EVERY = 1000; // ms
 const SHOWN = 10; // rows of the table of seconds
-const PLOT = { left: 52, right: 632, top: 10, bottom: 172 };
+const PLOT = { left: 62, right: 632, top: 18, bottom: 172 };
 const at = (id) => document.getElementById(id);
 let status = null;
 
@@ -73,7 +73,7 @@ function showFigures(now) {
   say("waiting", `${now.queue.waiting} / ${now.queue.bound}`);
   say("accuracy", percent(now.labels.accuracy));
   const labelled = now.labels.count ? `, accuracy over ${now.labels.count} labelled answers` : "";
-  say("window", `Rates over 5 seconds, latency and failures over ${now.limits.traffic_window}${labelled}.`);
+  say("window", `Rates over 5 seconds, latency and failures over ${now.limits.traffic_window} seconds${labelled}.`);
 }
 
 function showSeconds(seconds) {
@@ -106,6 +106,7 @@ function showDrift(drift) {
     meter.max = 1;
     meter.value = found.statistic;
     meter.setAttribute("aria-hidden", "true");
+    if (found.drifted) meter.className = "bad";
     distance.append(meter, found.statistic.toFixed(3));
     const small = found.p_value < 0.001 ? "< 0.001" : found.p_value.toFixed(3);
     row.append(head, distance, make("td", small), make("td", found.drifted ? "drifted" : "as before", found.drifted ? "bad" : "good"));
@@ -134,8 +135,9 @@ function versionRow(version) {
   const row = document.createElement("tr");
   const head = make("th", String(version.version));
   head.scope = "row";
+  head.append(make("time", new Date(version.created * 1000).toLocaleString()));
   const size = bytes(version.notes.bytes) + (version.notes.quantized ? ", int8" : "");
-  const cells = [new Date(version.created * 1000).toLocaleString(), percent(version.notes.accuracy, 2), size];
+  const cells = [percent(version.notes.accuracy, 2), size];
   const state = make("td", version.current ? "answers" : "", version.current ? "good" : "");
   if (!version.current) {
     const button = make("button", "Promote");
