@@ -49,7 +49,10 @@ def test_any_prefix_of_the_assignments_composes_and_imports(count, tmp_path):
         ("tt.optim.Adam", "Adam is written in assignment a06_optimizers"),
         ("tt.data.DataLoader", "DataLoader is written in assignment a08_dataloader"),
         ("import tinytorch.core.layers", "tinytorch.core.layers is written in assignment a03_layers"),
-        ("from tinytorch.perf.profiling import Profiler", "tinytorch.perf.profiling is written in assignment a14_profiling"),
+        (
+            "from tinytorch.perf.profiling import Profiler",
+            "tinytorch.perf.profiling is written in assignment a14_profiling",
+        ),
     ],
 )
 def test_a_missing_name_names_its_assignment(statement, words, frame_only):
@@ -64,7 +67,9 @@ def test_a_name_that_exists_nowhere_is_an_attribute_error_with_the_nearest_one()
 
 
 def test_dir_lists_what_is_there_and_only_that(frame_only):
-    assert run("import tinytorch as tt; print('Tensor' in dir(tt), 'Adam' in dir(tt.optim))", frame_only) == "False False"
+    assert (
+        run("import tinytorch as tt; print('Tensor' in dir(tt), 'Adam' in dir(tt.optim))", frame_only) == "False False"
+    )
     assert "Tensor" in dir(tt)
 
 

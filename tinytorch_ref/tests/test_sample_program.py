@@ -65,7 +65,9 @@ def test_the_loop_that_everybody_writes_by_hand_gives_the_same_weights(loaders):
 def test_the_order_and_the_names_of_the_public_tinytorch_are_understood(loaders, tmp_path):
     model = Sequential(Linear(2, 8), ReLU(), Linear(8, 3))
     optimizer = SGD(model.parameters(), lr=0.1)
-    trainer = Trainer(model, optimizer, CrossEntropyLoss(), CosineSchedule(0.1, 0.01, total_epochs=5), grad_clip_norm=1.0)
+    trainer = Trainer(
+        model, optimizer, CrossEntropyLoss(), CosineSchedule(0.1, 0.01, total_epochs=5), grad_clip_norm=1.0
+    )
     losses = []
     for _ in range(3):
         losses.append(trainer.train_epoch(loaders[0], accumulation_steps=2))

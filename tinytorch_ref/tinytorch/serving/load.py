@@ -16,7 +16,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,8 +123,8 @@ class Result:
         }
 
 
-async def put_load(url: str, plan: Plan) -> Result:
-    """Load a service as planned.
+async def put_load(url: str, plan: Plan, started: Callable[[], None] = lambda: None) -> Result:
+    """Load a service as planned. `started` is called when the plan's time begins.
 
     Raises:
         ServingError: the address is not this machine's, or no service answers there.
@@ -132,6 +132,7 @@ async def put_load(url: str, plan: Plan) -> Result:
     client = Client(url, plan.connections)
     try:
         requests, labels = await _requests(client, plan)
+        started()
         return await _Run(client, plan, requests, labels).all()
     finally:
         client.close()
