@@ -48,6 +48,7 @@ def serve(
 
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that listens; connections that come while the model is loaded wait."""
+    made = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # With the protocol said, asyncio switches Nagle's algorithm off on its connections. Otherwise an answer's body
@@ -57,6 +58,8 @@ def _listen(host: str, port: int) -> socket.socket:
         made.bind(address)
         made.listen(BACKLOG)
     except OSError as error:
+        if made is not None:
+            made.close()
         raise ServingError(f"cannot listen on {host} port {port}: {error.strerror}; choose another --port") from error
     return made
 
