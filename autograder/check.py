@@ -189,7 +189,8 @@ def _lint(course: Course, assignment: Assignment, workspace: Path) -> tuple[lint
 
 def _case(data: dict[str, Any]) -> CaseResult:
     measured = tuple((what, number) for what, number in data["measured"])
-    return replace(CaseResult(**data), status=Status(data["status"]), measured=measured)
+    recorded = tuple((name, number) for name, number in data["recorded"])
+    return replace(CaseResult(**data), status=Status(data["status"]), measured=measured, recorded=recorded)
 
 
 class _Worker:

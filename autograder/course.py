@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from autograder.errors import UserError
 
@@ -80,11 +80,29 @@ class Policies(Model):
     reflection_points: float = Field(ge=0, le=1000, default=10, description="for the reflection, beside the tests' own")
 
 
+def _distinct(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    names = [column.name for column in columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"the leaderboard has two columns '{name}'; a name stands for one number")
+    return columns
+
+
 class ImportPolicy(Model):
     """What a submission may import besides the standard library and tinytorch itself."""
 
     allowed: tuple[str, ...]
     forbidden_standard: tuple[str, ...] = ()
+
+
+class Column(Model):
+    """A number on the leaderboard, recorded under this name by one case of the tests; `desc`: the largest leads."""
+
+    name: str = Field(min_length=1, max_length=40)
+    order: Literal["asc", "desc"] = "desc"
+
+
+Leaderboard = Annotated[tuple[Column, ...], AfterValidator(_distinct)]
 
 
 class Assignment(Model):
@@ -103,6 +121,7 @@ class Assignment(Model):
     data: tuple[str, ...] = Field(
         default=(), description="embedded data sets that lie beside the framework when it is graded"
     )
+    leaderboard: Leaderboard = Field(default=(), description="what is compared; the first column weighs most")
 
     @property
     def short(self) -> str:
@@ -143,6 +162,7 @@ class Milestone(Model):
     limits: dict[str, float] = Field(default_factory=dict)
     data: tuple[str, ...] = ()
     datasets: tuple[str, ...] = Field(default=(), description="what the judge reads; it has to be on the machine")
+    leaderboard: Leaderboard = Field(default=(), description="as for an assignment; in the result of a run")
 
 
 class Course(Model):

@@ -22,7 +22,7 @@ from autograder.intake import Submission, receive
 from autograder.judge.bench import Bench
 from autograder.judge.cases import Verdict
 from autograder.judge.run import Watcher, judge
-from autograder.judge.testfiles import TestFile, check_points, load_test_files
+from autograder.judge.testfiles import TestFile, check_leaderboard, check_points, load_test_files
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Grader:
         try:
             self.files: tuple[TestFile, ...] = load_test_files(folder / "tests")
             check_points(self.files, assignment)
+            check_leaderboard(self.files, assignment)
             self.misconceptions = explain.load_misconceptions(folder)
             self.vectors = explain.load_vectors(folder)
         except BaseException:
@@ -115,6 +116,7 @@ class Grader:
             seed=self.seed,
             policies=(*score.policy_lines(self.course.policies), *terms.lines),
             visibility=score.visibility(self.course.policies),
+            columns=self.assignment.leaderboard,
         )
         if terms.refused:
             return replace(grade, rejected=terms.refused)

@@ -27,7 +27,7 @@ from autograder.intake import IntakeError, Submission, receive, safe
 from autograder.judge.bench import Bench
 from autograder.judge.cases import Status, Verdict
 from autograder.judge.run import Watcher, judge
-from autograder.judge.testfiles import TestFile, load_test_files
+from autograder.judge.testfiles import TestFile, check_leaderboard, load_test_files
 from autograder.observe.client import ObserverLost, ObserverTimeout
 
 REASON = 300
@@ -153,6 +153,7 @@ class Runner:
         wanted = course.needed(milestone)
         self.assignments = tuple(a for a in course.assignments if a.key in wanted)
         self.files: tuple[TestFile, ...] = load_test_files(course.home(milestone) / "tests")
+        check_leaderboard(self.files, milestone)
         known = [case.id for file in self.files for case in file.cases]
         if unknown := sorted(set(only) - set(known)):
             raise UserError(f"{milestone.key} has no case {unknown[0]}; choose of {', '.join(known)}")
@@ -416,6 +417,7 @@ def write(outcome: Outcome, out: Path, pictures: Iterable[Path] = ()) -> Path:
             }
             for c in outcome.verdict.cases
         ],
+        "recorded": outcome.verdict.recorded,
         "notes": [*outcome.notes, *outcome.verdict.notes],
         "pictures": [path.name for path in pictures if path.suffix == ".png"],
     }

@@ -2,7 +2,7 @@
 
 One row a case, numbered and tagged; the late policy is a row of its own that says what it took and why. Nothing in a
 row depends on the machine or the clock, so the same submission gives the same bytes wherever it is graded; only
-`execution_time` differs.
+`execution_time` differs, and times on the leaderboard, which stands last.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from autograder.course import Assignment, Course, Policies
+from autograder.course import Assignment, Column, Course, Policies
 from autograder.judge.cases import CaseResult, Status, Verdict
 
 FIELD_LIMIT = 20_000
@@ -65,6 +65,7 @@ class Grade:
     complete: bool = True
     policies: tuple[str, ...] = ()
     visibility: str = "visible"
+    columns: tuple[Column, ...] = ()
 
     @property
     def earned(self) -> float:
@@ -77,6 +78,14 @@ class Grade:
     @property
     def score(self) -> float:
         return round(self.earned - self.deduction, 2)
+
+    @property
+    def leaderboard(self) -> tuple[tuple[Column, float], ...]:
+        """The numbers of the columns that were recorded; none before a grading has ended well."""
+        if self.rejected or self.needs_a_person or not self.complete:
+            return ()
+        recorded = self.verdict.recorded
+        return tuple((column, recorded[column.name]) for column in self.columns if column.name in recorded)
 
     @property
     def needs_a_person(self) -> bool:
@@ -182,6 +191,8 @@ def results(grade: Grade, execution_time: float) -> dict[str, Any]:
         },
         "tests": rows,
     }
+    if grade.leaderboard and grade.visibility == "visible":  # a board is seen at once, whatever its rows say
+        found["leaderboard"] = [{"name": c.name, "value": number, "order": c.order} for c, number in grade.leaderboard]
     if grade.policies:
         found["extra_data"]["policies"] = list(grade.policies)
     return found

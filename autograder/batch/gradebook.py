@@ -84,6 +84,11 @@ MIGRATIONS = (
         attempt INTEGER REFERENCES attempts, what TEXT NOT NULL, detail TEXT NOT NULL);
     CREATE INDEX events_attempt ON events (attempt);
     """,
+    """
+    CREATE TABLE leaderboard (
+        attempt INTEGER NOT NULL REFERENCES attempts, name TEXT NOT NULL, value REAL NOT NULL,
+        PRIMARY KEY (attempt, name)) WITHOUT ROWID;
+    """,
 )
 
 

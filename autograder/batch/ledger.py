@@ -317,10 +317,13 @@ def write_grading(
     with book.transaction() as db:
         before = db.execute("SELECT score, state FROM gradings WHERE attempt = ?", (attempt.id,)).fetchone()
         db.execute("DELETE FROM cases WHERE attempt = ?", (attempt.id,))
+        db.execute("DELETE FROM leaderboard WHERE attempt = ?", (attempt.id,))
         _insert(db, "INSERT OR REPLACE INTO gradings", values)
         for position, case in enumerate(grade.verdict.cases):
             _insert(db, "INSERT INTO cases", {"attempt": attempt.id, "position": position, **_case_values(case)})
         told = f"{grade.score:g} ({values['state']})"
+        for column, number in grade.leaderboard:
+            _insert(db, "INSERT INTO leaderboard", {"attempt": attempt.id, "name": column.name, "value": number})
         if before:
             book.log("regraded", f"{before['score']:g} ({before['state']}) -> {told}", attempt.id, batch.id)
         else:
@@ -371,6 +374,12 @@ def cases(book: Gradebook, attempt: int) -> tuple[CaseRow, ...]:
                             "unwritten": bool(row["unwritten"])})
         for row in rows
     )  # fmt: skip
+
+
+def leaderboard(book: Gradebook, attempt: int) -> dict[str, float]:
+    """What was recorded of an attempt for the leaderboard, by column."""
+    rows = book.db.execute("SELECT name, value FROM leaderboard WHERE attempt = ?", (attempt,))
+    return {row["name"]: row["value"] for row in rows}
 
 
 def events(book: Gradebook, attempt: int) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ COMMANDS = {
     "generate": "autograder.cli.generate",
     "blame": "autograder.cli.blame",
     "report": "autograder.cli.report",
+    "olympics": "autograder.cli.olympics",
     "explain": "autograder.cli.explain",
     "serve": "autograder.cli.serve",
     "monitor": "autograder.cli.monitor",

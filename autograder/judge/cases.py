@@ -24,7 +24,8 @@ class CaseResult:
 
     `message` is in the judge's words: for a public case what was asked, expected and came; for a hidden one only its
     hint. `detail` is the full story for instructors. `unwritten` tells that the program reached a blank that is still a
-    stub. `measured` are the numbers that expect.between looked at, with what they are.
+    stub. `measured` are the numbers that expect.between looked at, with what they are; `recorded` those for the
+    leaderboard.
     """
 
     file: str
@@ -43,6 +44,7 @@ class CaseResult:
     cpu_seconds: float = 0.0
     memory_kb: int = 0
     measured: tuple[tuple[str, float], ...] = ()
+    recorded: tuple[tuple[str, float], ...] = ()
 
     @property
     def key(self) -> str:
@@ -74,6 +76,11 @@ class Verdict:
     def failing(self) -> frozenset[str]:
         """Keys of the cases that did not pass."""
         return frozenset(case.key for case in self.cases if case.status is not Status.PASSED)
+
+    @property
+    def recorded(self) -> dict[str, float]:
+        """What was recorded for the leaderboard by cases that passed; nothing else stands."""
+        return {name: value for case in self.cases if case.status is Status.PASSED for name, value in case.recorded}
 
     @property
     def grader_errors(self) -> tuple[CaseResult, ...]:

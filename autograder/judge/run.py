@@ -18,7 +18,7 @@ import numpy as np
 
 from autograder.compose import Composition
 from autograder.errors import GraderError
-from autograder.expect import Call, Mismatch, StudentError, recording_calls, recording_measures
+from autograder.expect import Call, Mismatch, StudentError, recording_calls, recording_measures, recording_numbers
 from autograder.judge.bench import Workbench
 from autograder.judge.cases import CaseResult, Status, Verdict
 from autograder.judge.testfiles import Case, TestFile
@@ -228,8 +228,9 @@ class _Judging:
         lost: ObserverLost | None = None
         ending: Ending | None = None
         measures: list[tuple[str, float]] = []
+        numbers: dict[str, float] = {}
         try:
-            with recording_calls() as calls, recording_measures() as measures:
+            with recording_calls() as calls, recording_measures() as measures, recording_numbers() as numbers:
                 try:
                     outcome = self._ask(case, environment, calls)
                 except ObserverLost as error:
@@ -248,7 +249,8 @@ class _Judging:
         else:
             outcome = Outcome(Status.CRASHED, _with_call(calls, f"the process ended: {_death(lost, ending)}"))
         result = self._result(case, outcome, time.monotonic() - started, ending)
-        return replace(result, measured=tuple(measures))
+        recorded = tuple(numbers.items()) if outcome.status is Status.PASSED else ()
+        return replace(result, measured=tuple(measures), recorded=recorded)
 
     def _ask(self, case: Case, environment: dict[str, Any], calls: list[Call]) -> Outcome:
         """Run the case's function. What escapes it decides the status; only what is ours becomes a grader error."""

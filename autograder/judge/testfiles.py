@@ -21,9 +21,9 @@ from autograder.judge.testlint import FileOutline, Problem, lint_test_file, outl
 if TYPE_CHECKING:
     from otter.test_files.exception_test import ExceptionTestFile
 
-    from autograder.course import Assignment
+    from autograder.course import Assignment, Milestone
 
-__all__ = ["Case", "Problem", "TestFile", "check_points", "lint_test_file", "load_test_files"]
+__all__ = ["Case", "Problem", "TestFile", "check_leaderboard", "check_points", "lint_test_file", "load_test_files"]
 
 BESIDE = ("probes.py", "__init__.py")  # what else a tests folder may hold
 
@@ -55,6 +55,7 @@ class TestFile:
     path: Path
     source_sha256: str
     cases: tuple[Case, ...]
+    records: tuple[str, ...] = ()
 
     @property
     def points(self) -> float:
@@ -93,6 +94,24 @@ def check_points(files: Iterable[TestFile], assignment: Assignment) -> None:
             f"the cases of {assignment.key} add up to {total:g} points, but course.yaml says {assignment.points}; "
             f"change the points= of some cases ({parts})"
         )
+
+
+def check_leaderboard(files: Iterable[TestFile], subject: Assignment | Milestone) -> None:
+    """Raise unless each column of the leaderboard that course.yaml declares is recorded by one line, and nothing else
+    is."""
+    recorded = [name for file in files for name in file.records]
+    declared = [column.name for column in subject.leaderboard]
+    if unknown := [name for name in recorded if name not in declared]:
+        raise GraderError(
+            f"the tests of {subject.key} record '{unknown[0]}', which is no column of its leaderboard in course.yaml;"
+            f" declare it or change the name ({', '.join(declared) or 'none declared'})"
+        )
+    for name in declared:
+        if recorded.count(name) != 1:
+            raise GraderError(
+                f"the leaderboard of {subject.key} has a column '{name}', and {recorded.count(name)} lines of its tests"
+                " record it; write expect.record once for it"
+            )
 
 
 def _strangers(folder: Path, paths: list[Path]) -> list[Problem]:
@@ -142,7 +161,7 @@ def _load(path: Path, text: str, data: bytes, seen: FileOutline) -> TestFile:
         for number, (case, function) in enumerate(zip(made.test_cases, functions, strict=True), 1)
     )
     title = seen.title or seen.name.replace("_", " ").capitalize()
-    return TestFile(seen.name, title, path, hashlib.sha256(data).hexdigest(), cases)
+    return TestFile(seen.name, title, path, hashlib.sha256(data).hexdigest(), cases, seen.records)
 
 
 def _execute(path: Path, text: str) -> ExceptionTestFile:

@@ -36,7 +36,10 @@ from autograder.judge.testsyntax import (
 
 PARAMETERS = ("student", "reference", "rng", "datasets")
 KEYWORDS = ("name", "points", "hidden", "success_message", "failure_message")
-COMPARISONS = frozenset({"close", "cpu_ratio", "equal", "shape", "dtype", "finite", "between", "true", "raises"})
+COMPARISONS = frozenset(
+    {"close", "cpu_ratio", "equal", "shape", "dtype", "finite", "between", "true", "raises", "record"}
+)
+NOT_A_COMPARISON = "expect.record"  # it keeps a number and expects nothing
 
 _TRY = (ast.Try, getattr(ast, "TryStar", ast.Try))  # try/except* exists from Python 3.11 on
 _SEEDED = frozenset({"default_rng", "Generator", "SeedSequence", "PCG64", "PCG64DXSM", "Philox", "MT19937", "SFC64"})
@@ -73,11 +76,12 @@ class CaseOutline:
 
 @dataclass(frozen=True)
 class FileOutline:
-    """A file's own name, its title and its cases, as they are written."""
+    """A file's own name, its title, its cases, and what they record for the leaderboard, as they are written."""
 
     name: str
     title: str
     cases: tuple[CaseOutline, ...]
+    records: tuple[str, ...] = ()
 
 
 def lint_test_file(path: str, source: str) -> list[Problem]:
@@ -96,7 +100,8 @@ def outline(path: str, source: str) -> FileOutline:
     name = lint.literals.get("name")
     title = lint.literals.get("title")
     cases = tuple(CaseOutline(f.name, literal_title(f), f.lineno) for f in lint.cases)
-    return FileOutline(name if isinstance(name, str) else "", title if isinstance(title, str) else "", cases)
+    name, title = (text if isinstance(text, str) else "" for text in (name, title))
+    return FileOutline(name, title, cases, lint.records())
 
 
 def expected_names(stem: str) -> tuple[str, ...]:
@@ -127,6 +132,11 @@ class _Lint:
             yield from self._decorator(case)
             yield from self._signature(case)
             yield from self._body(case)
+
+    def records(self) -> tuple[str, ...]:
+        """The names under which `expect.record` is written, as often as it is."""
+        calls = (n for n in ast.walk(self.tree) if isinstance(n, ast.Call) and dotted(n.func) == NOT_A_COMPARISON)
+        return tuple(str(constant(call.args[0])) for call in calls if call.args)
 
     # The file as a whole.
 
@@ -239,6 +249,8 @@ class _Lint:
 
     def _comparison(self, node: ast.Call, last: str) -> Iterator[tuple[int, str]]:
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        if last == "record" and not (node.args and isinstance(constant(node.args[0]), str)):
+            yield node.lineno, "expect.record's first argument is a column of the leaderboard; write its name out"
         if last not in COMPARISONS:
             yield node.lineno, f"expect has no {last}; choose one of {', '.join(sorted(COMPARISONS))}"
         elif not any(isinstance(inner, (ast.Name, ast.Call)) for value in given for inner in ast.walk(value)):
@@ -340,7 +352,7 @@ class _Lint:
         """Whether any statement compares something, itself or through helpers of this file."""
         nodes = (node for statement in statements for node in reached_nodes(statement))
         called = {dotted(node.func) for node in nodes if isinstance(node, ast.Call)}
-        if any(name.startswith("expect.") for name in called):
+        if any(name.startswith("expect.") and name != NOT_A_COMPARISON for name in called):
             return True
         helpers = [self.helpers[name] for name in sorted(called & set(self.helpers) - seen)]
         return any(self._expects(list(reachable(without_docstring(h.body))), seen | {h.name}) for h in helpers)

@@ -91,6 +91,7 @@ PASSES = {
     expect.finite: [(ONES,), (1,), (1.5,), ([1, 2],), (np.zeros(0),), (np.array([True]),), (1j,)],
     expect.between: [(1, 1, 2, "x"), (2.0, 1, 2, "x"), (np.array([[1.5]]), 1, 2, "x"), (F32(1.5), 1, 2, "x")],
     expect.true: [(True, "x"), (np.bool_(True), "x")],
+    expect.record: [("x", 1), ("x", 0.5), ("x", F32(1.5)), ("x", np.int64(3)), ("x", np.array([2.0]))],
 }  # fmt: skip
 FAILS = {
     expect.close: [
@@ -127,6 +128,8 @@ FAILS = {
         (np.array([1.5, 1.5]), 1, 2, "x"), (1.5 + 0j, 1, 2, "x"), (INF, 1, 2, "x"), (np.array(["1.5"]), 1, 2, "x"),
         (np.zeros(0), -1, 1, "x")],
     expect.true: [(False, "x"), (np.bool_(False), "x")],
+    expect.record: [("x", NAN), ("x", INF), ("x", None), ("x", "1.5"), ("x", True), ("x", np.bool_(True)),
+        ("x", [1.0]), ("x", 1j), ("x", np.zeros(2)), ("x", np.array(["1"])), ("x", {"value": 1})],
 }  # fmt: skip
 
 
@@ -145,6 +148,17 @@ def test_the_numbers_that_between_looks_at_are_kept_for_whoever_asks():
             expect.between("many", 0, 1, "the rest")
     expect.between(1, 0, 2, "nobody asks")
     assert measures == [("the share read right", 0.98), ("the loss", 7.0)]
+
+
+def test_recorded_numbers_are_kept_by_name_for_whoever_asks_and_the_last_one_stands():
+    with expect.recording_numbers() as numbers:
+        expect.record("accuracy", np.float32(0.5))
+        expect.record("bytes", 7)
+        expect.record("accuracy", 0.75)
+        with pytest.raises(Mismatch):
+            expect.record("bytes", "many")
+    expect.record("accuracy", 1)
+    assert numbers == {"accuracy": 0.75, "bytes": 7.0}
 
 
 @pytest.mark.parametrize(("function", "args"), [(f, args) for f, rows in PASSES.items() for args in rows])

@@ -151,6 +151,11 @@ TRAPS = {
     ),
     "try around a call": (one_case("try:\n    student.f()\nexcept Exception:\n    pass\n" + ANY), "try/except in case"),
     "suppress": (one_case("with contextlib.suppress(Exception):\n    " + ANY), "suppress"),
+    "nothing but a number recorded": (one_case("expect.record('bytes', student.f())"), "it calls no expect.*"),
+    "a number under a name that nobody can read": (
+        one_case("name = 'a'\nexpect.record(name, student.f())\n" + ANY),
+        "write its name out",
+    ),
     "an unknown comparison": (one_case("expect.closes(student.f(), 1)"), "expect has no closes"),
     "raises called too early": (
         one_case("expect.raises(ValueError, student.f(3))"),
