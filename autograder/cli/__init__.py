@@ -40,6 +40,7 @@ COMMANDS = {
     "serve": "autograder.cli.serve",
     "monitor": "autograder.cli.monitor",
     "bench": "autograder.cli.bench",
+    "compress": "autograder.cli.compress",
     "data": "autograder.cli.data",
 }
 

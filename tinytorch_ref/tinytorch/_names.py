@@ -49,6 +49,12 @@ _QUANTIZATION = (
     " model_bytes compare_model_sizes sqnr integer_matmul MinMaxObserver MovingAverageObserver PercentileObserver"
     " Quantizer"
 )
+_COMPRESSION = (
+    "measure_sparsity layer_sparsity magnitude_prune Masks MaskedOptimizer gradual_sparsity Packed pack pack_model"
+    " unpack_model save_packed load_packed stored_bytes dense_bytes sparsity_for_bytes break_even structured_prune"
+    " shrink low_rank_approximate rank_for_energy break_even_rank LowRankLinear factorize_model KnowledgeDistillation"
+    " CompressionPlan CompressionResult Compressor"
+)
 _MEMOIZATION = "KVCache create_kv_cache CachedDecoder enable_kv_cache disable_kv_cache"
 _BENCHMARKING = (
     "Benchmark BenchmarkResult BenchmarkSuite Comparison Interval MLPerf TinyMLPerf OlympicEvent Workload precise_timer"
@@ -100,6 +106,7 @@ FACADES: dict[str, dict[str, str]] = {
     "tinytorch.perf": _table(
         (_PROFILING, "tinytorch.perf.profiling"),
         (_QUANTIZATION, "tinytorch.perf.quantization"),
+        (_COMPRESSION, "tinytorch.perf.compression"),
         (_MEMOIZATION, "tinytorch.perf.memoization"),
         (_BENCHMARKING, "tinytorch.perf.benchmarking"),
     ),
