@@ -97,7 +97,7 @@ def finite(student, rng):
         " and afterwards each of its layers has the mode that it had, after an error too."
     ),
 )
-def teacher(student, rng):
+def only_speaks(student, rng):
     teacher_weights = [rng.normal(size=(4, 6)).astype("float32"), rng.normal(size=(6, 3)).astype("float32")]
     student_weights = [rng.normal(size=(4, 5)).astype("float32"), rng.normal(size=(5, 3)).astype("float32")]
     x, y = rng.normal(size=(8, 4)).astype("float32"), rng.integers(0, 3, size=8)

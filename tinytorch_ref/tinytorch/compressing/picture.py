@@ -81,4 +81,8 @@ def _pareto(ax: Any, run: Mapping[str, Any]) -> None:
     ax.text(1.02, 0.98, names, transform=ax.transAxes, fontsize=7.5, va="top")
     ax.axvline(points[0][0] / 4, color=GREY, linewidth=0.8, linestyle=":")
     ax.set(title="bytes, and the Pareto front", xlabel="kB stored", xscale="log")
+    sizes = [size for size, _ in points]
+    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000) if min(sizes) / 1.5 < t < max(sizes) * 1.5]
+    ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
+    ax.minorticks_off()
     ax.set_ylim(_limits([value for _, value in points], right))
