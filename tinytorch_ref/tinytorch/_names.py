@@ -67,6 +67,10 @@ _DRIFT = "DriftDetector DriftReport ks_statistic ks_test psi holm"
 _MONITOR = "PerformanceMonitor AlertRule Alert RetrainingTrigger Retraining"
 _ABTEST = "ABTest Verdict assign two_proportion_z sample_size"
 
+_OLYMPICS = (
+    "SimpleMLP BenchmarkReport generate_submission save_submission Entry validate_entry enter score rank pareto Place"
+)
+
 
 def _table(*rows: tuple[str, str]) -> dict[str, str]:
     return {name: module for names, module in rows for name in names.split()}
@@ -119,6 +123,7 @@ FACADES: dict[str, dict[str, str]] = {
         ("FeatureStore SkewReport", "tinytorch.mlops.features"),
     ),
     "tinytorch.bench": _table((_BENCHMARKING, "tinytorch.perf.benchmarking")),
+    "tinytorch.capstone": _table((_OLYMPICS, "tinytorch.olympics")),
     "tinytorch.training": _table((_TRAINING, "tinytorch.core.training")),
 }
 

@@ -67,7 +67,7 @@ def ks_p_value(statistic: float, n: int, m: int) -> float:
     """The p-value of a statistic from samples of n and m.
 
     Exact by counting paths (given) if n m is at most EXACT; beyond that Kolmogorov's tail at (r + 0.12 + 0.11 / r) D,
-    where r = √(n m / (n + m)) (Stephens 1970), which is right to a few percent.
+    where r = √(n m / (n + m)) (Stephens 1970), which is right to a tenth.
     """
     # BEGIN SOLUTION
     if n * m <= EXACT:
@@ -77,7 +77,7 @@ def ks_p_value(statistic: float, n: int, m: int) -> float:
     # END SOLUTION
 
 
-EXACT = 1_000_000
+EXACT = 10_000
 
 
 @lru_cache(maxsize=4096)
