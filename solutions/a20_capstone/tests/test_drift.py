@@ -53,7 +53,7 @@ def ties(student, rng):
         " Stephens' formula with r = √(n m / (n + m))."
     ),
 )
-def p_values(student, rng):
+def probability(student, rng):
     n, m = int(rng.integers(3, 5)), int(rng.integers(4, 7))
     orders = []
     for chosen in combinations(range(n + m), n):
