@@ -34,6 +34,7 @@ COMMANDS = {
     "milestone": "autograder.cli.milestone",
     "generate": "autograder.cli.generate",
     "blame": "autograder.cli.blame",
+    "site": "autograder.cli.site",
     "report": "autograder.cli.report",
     "olympics": "autograder.cli.olympics",
     "explain": "autograder.cli.explain",

@@ -15,11 +15,12 @@ LAB_SECONDS = 180
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # Jupyter paints its tracebacks
 
 
-def run_lab(course: Course, assignment: Assignment, keep: Path | None = None) -> str:
+def run_lab(course: Course, assignment: Assignment, keep: Path | None = None, seconds: float = LAB_SECONDS) -> str:
     """Execute the assignment's lab on the reference; returns what went wrong, or nothing.
 
     Args:
         keep: where to write the executed notebook.
+        seconds: wall-clock time that a single cell may take.
     """
     import nbformat
     from jupyter_client import AsyncKernelManager
@@ -36,7 +37,8 @@ def run_lab(course: Course, assignment: Assignment, keep: Path | None = None) ->
         notebook = nbformat.reads(make_lab(source, assignment.key, "lab.py"), as_version=4)
         client = NotebookClient(
             notebook,
-            timeout=LAB_SECONDS,
+            timeout=seconds,
+            startup_timeout=seconds,
             extra_arguments=["--log-level=40"],  # or the kernel comments on our ending it
             km=AsyncKernelManager(
                 kernel_name="python3", transport="ipc", connection_file=str(Path(scratch) / "kernel.json")
