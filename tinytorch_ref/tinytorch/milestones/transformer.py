@@ -44,7 +44,7 @@ class Plan:
     seq_len: int = 128
     batch_size: int = 16
     dropout: float = 0.0
-    steps: int = 8000
+    steps: int = 5000
     lr: float = 4e-3
     warmup: float = 0.05
     weight_decay: float = 0.1
