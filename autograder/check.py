@@ -1,9 +1,9 @@
 """`tito check` at a student's home: the public cases on the student's own machine, same tests, same messages, no fence.
 
 The cases run in a worker process (`python -m autograder.check`), so that a crash or an endless loop is an answer and
-not the end. The worker reports each case as it starts and ends; when it falls silent it is stopped and a new one goes
-on after the case that stopped it. In a session the worker stays for the next check, which then costs no start. Nothing
-is graded here, so nothing has to be hidden from the program.
+not the end. The worker reports each case as it starts and ends, and each call as it is made; when it falls silent it
+is stopped and a new one goes on after the case that stopped it. In a session the worker stays for the next check, which
+then costs no start. Nothing is graded here, so nothing has to be hidden from the program.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-from autograder import compose, lint, start
+from autograder import compose, hints, lint, start
 from autograder.course import Assignment, Course, Limits, Milestone, load_course
 from autograder.datasets import Datasets
 from autograder.errors import GraderError, UserError
-from autograder.judge.cases import CaseResult, Status
+from autograder.judge.cases import CaseResult, Status, with_call
 from autograder.observe.local import LocalObservation
 from autograder.workspace import forget_framework
 
@@ -86,6 +86,7 @@ class Session:
         else:
             self.tests = course.home(assignment) / "tests"
         self.worker: _Worker | None = None
+        self.sections: Mapping[str, str] | None = None
 
     def check(
         self, question: str | None = None, finished: Callable[[CaseResult], None] = lambda result: None
@@ -124,7 +125,8 @@ class Session:
         seconds = self.course.limits_of(self.assignment).case_seconds * PATIENCE
         usable = False
         try:
-            for result in _results(worker, question, sorted(done), seconds, notes):
+            for judged in _results(worker, question, sorted(done), seconds, notes):
+                result = self._with_reading(judged)
                 done[result.key] = result
                 finished(result)
             usable = worker.stuck is None and not worker.gone
@@ -132,6 +134,14 @@ class Session:
             if not usable:
                 self.close()
         return usable
+
+    def _with_reading(self, result: CaseResult) -> CaseResult:
+        """A case that failed, with where in the handout to read about it."""
+        if result.status in (Status.PASSED, Status.SKIPPED) or isinstance(self.assignment, Milestone):
+            return result
+        if self.sections is None:
+            self.sections = hints.sections(self.course, self.assignment)
+        return replace(result, read=self.sections.get(result.key) or hints.ANYWHERE)
 
     def _job(self) -> dict[str, Any]:
         """What the worker has to know of the session."""
@@ -234,6 +244,7 @@ class _Worker:
         """The worker's events. Silence for longer than `seconds`, or the worker's death, ends them."""
         current: dict[str, Any] | None = None
         began = False
+        self.call = ""
         while True:
             try:
                 line = self.lines.get(timeout=seconds if began else START_SECONDS)
@@ -250,6 +261,7 @@ class _Worker:
             if line.startswith(_MARK):
                 event = json.loads(line[len(_MARK) :])
                 current = event.get("start", current)
+                self.call = event.get("call", "" if "start" in event else self.call)
                 began = began or "begin" in event
                 yield event
                 if "end" in event:
@@ -258,7 +270,7 @@ class _Worker:
     def _lost(self, began: bool, current: dict[str, Any] | None, status: Status, message: str) -> None:
         """The worker gave no answer. Where it stood says whose fault that is."""
         if current is not None:
-            self.stuck = replace(_case(current), status=status, message=message)
+            self.stuck = replace(_case(current), status=status, message=with_call(self.call, message))
         elif self.rounds > 1 and not began:
             self.gone = True  # what an earlier round left running has ended it: nothing of this round was tried
         elif began:
@@ -347,6 +359,7 @@ class _Work:
         watcher = Watcher(
             started=lambda case: _report({"start": asdict(_empty(case, self.numbers[case.file, case.id]))}),
             finished=lambda result: _report({"result": asdict(result)}),
+            asked=lambda call: _report({"call": call}),
             wanted=lambda c: not c.hidden and question in (None, c.file) and f"{c.file}.{c.id}" not in skip,
         )
         _report({"begin": self.assignment.key})

@@ -23,6 +23,7 @@ from autograder.messages import message
 
 FOLDER = "hints"
 LEVELS = 3
+ANYWHERE = "README.md#what-the-tests-look-for"  # every handout has this section
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,14 @@ def load(course: Course, assignment: Assignment) -> Hints:
     return Hints(data["sections"], ideas)
 
 
+def sections(course: Course, assignment: Assignment) -> Mapping[str, str]:
+    """Public case -> where in the handout to read about it; empty where no hints are to be had."""
+    try:
+        return load(course, assignment).sections
+    except UserError:
+        return {}
+
+
 # ---- reading public test files
 
 
@@ -197,14 +206,20 @@ def shipped(course: Course, assignment: Assignment) -> str:
 
 
 def _section(case: PublicCase, ideas: list[Idea], handout: str) -> str:
-    """Where to read: where most ideas about the case send, else the task that speaks most of what the case asks for."""
+    """Where to read: where most ideas about the case send, else the task that speaks most of what the case asks for,
+    else the one that shares most of its rarer words."""
     votes = Counter(idea.read for idea in ideas if case.key in idea.fails)
     if votes:
         return min(votes, key=lambda read: (-votes[read], read))
-    words = [*case.asks, case.key.partition(".")[0]]
     tasks = re.split(r"^### ", handout.partition("## Step by step")[2].partition("\n## ")[0], flags=re.MULTILINE)[1:]
+    words = [*case.asks, case.key.partition(".")[0]]
     counts = [sum(len(re.findall(rf"\b{re.escape(word)}\b", task)) for word in words) for task in tasks]
-    if not counts or not max(counts):
+    if not any(counts):
+        told = set(re.findall(r"[a-z]{4,}", f"{case.file_title} {case.title} {case.about} {case.key}".lower()))
+        spoken = [set(re.findall(r"[a-z]{4,}", task.lower())) for task in tasks]
+        common = Counter(word for text in spoken for word in text)
+        counts = [sum(1 / common[word] for word in sorted(told & text)) for text in spoken]
+    if not any(counts):
         return ""
     heading = tasks[counts.index(max(counts))].splitlines()[0]
     return f"README.md#{anchor(heading)}"

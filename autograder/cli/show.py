@@ -26,3 +26,5 @@ def case_line(console: Console, result: CaseResult) -> None:
     console.print(text.append(f"  ({result.points:g})", style="dim"))
     if result.status is not Status.PASSED:
         console.print(Text(indented(result.message)))
+        if result.read:
+            console.print(Text(indented(f"read:     {result.read}")))

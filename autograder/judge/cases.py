@@ -25,7 +25,7 @@ class CaseResult:
     `message` is in the judge's words: for a public case what was asked, expected and came; for a hidden one only its
     hint. `detail` is the full story for instructors. `unwritten` tells that the program reached a blank that is still a
     stub. `measured` are the numbers that expect.between looked at, with what they are; `recorded` those for the
-    leaderboard.
+    leaderboard. `read` is the section of the handout that speaks of a failed case, where somebody has looked it up.
     """
 
     file: str
@@ -45,6 +45,7 @@ class CaseResult:
     memory_kb: int = 0
     measured: tuple[tuple[str, float], ...] = ()
     recorded: tuple[tuple[str, float], ...] = ()
+    read: str = ""
 
     @property
     def key(self) -> str:
@@ -85,3 +86,8 @@ class Verdict:
     @property
     def grader_errors(self) -> tuple[CaseResult, ...]:
         return tuple(case for case in self.cases if case.status is Status.GRADER_ERROR)
+
+
+def with_call(asked: str, came: str) -> str:
+    """What a student reads where no answer came that could be compared with anything."""
+    return f"asked:    {asked}\nexpected: an answer\ncame:     {came}" if asked else came

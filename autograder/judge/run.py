@@ -12,18 +12,20 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograder.compose import Composition
 from autograder.errors import GraderError
 from autograder.expect import Call, Mismatch, StudentError, recording_calls, recording_measures, recording_numbers
-from autograder.judge.bench import Workbench
-from autograder.judge.cases import CaseResult, Status, Verdict
+from autograder.judge.cases import CaseResult, Status, Verdict, with_call
 from autograder.judge.testfiles import Case, TestFile
 from autograder.observe.client import Ending, ObserverLost, ObserverTimeout
 from autograder.observe.handles import Handle
+
+if TYPE_CHECKING:
+    from autograder.judge.bench import Workbench
 
 Progress = Callable[[Verdict], None]
 
@@ -45,13 +47,14 @@ class Watcher:
     """Who is told while a submission is judged, and which cases are judged at all.
 
     `progress` gets the verdict so far after the cases of each file; `started` and `finished` get every single case,
-    `answered` what each call of a probe of the student returned.
+    `asked` each call of a probe of the student before it is made, `answered` what it returned.
     `stop_at_failure` ends with the first case that does not pass (for mutants: one failure is enough).
     """
 
     progress: Progress = _ignore
     started: Callable[[Case], None] = _ignore
     finished: Callable[[CaseResult], None] = _ignore
+    asked: Callable[[str], None] = _ignore
     answered: Callable[[str, Any], None] = _ignore_answer
     wanted: Callable[[Case], bool] = _every_case
     stop_at_failure: bool = False
@@ -218,7 +221,9 @@ class _Judging:
         limits = self.bench.limits
         times = (limits.import_seconds, min(limits.case_seconds, max(0.1, self.deadline - time.monotonic())))
         environment = {
-            "student": Handle("student", start(lambda: self.composition, "student"), *times, self.watcher.answered),
+            "student": Handle(
+                "student", start(lambda: self.composition, "student"), *times, self.watcher.answered, self.watcher.asked
+            ),
             "reference": ReferenceHandle("reference", start(lambda: self.bench.reference, "reference"), *times),
             "datasets": self.bench.datasets,
             "rng": np.random.default_rng(self._seed(case)),
@@ -247,7 +252,7 @@ class _Judging:
         if lost is None:
             outcome = self._settled(case, outcome, environment)
         else:
-            outcome = Outcome(Status.CRASHED, _with_call(calls, f"the process ended: {_death(lost, ending)}"))
+            outcome = Outcome(Status.CRASHED, with_call(_last(calls), f"the process ended: {_death(lost, ending)}"))
         result = self._result(case, outcome, time.monotonic() - started, ending)
         recorded = tuple(numbers.items()) if outcome.status is Status.PASSED else ()
         return replace(result, measured=tuple(measures), recorded=recorded)
@@ -260,18 +265,17 @@ class _Judging:
             return Outcome(Status.FAILED, str(error))
         except StudentError as error:
             if "NotImplementedError" in error.kinds:
-                return Outcome(
-                    Status.ERROR, "not written yet: " + _raised(error, self._source_line, ""), unwritten=True
-                )
-            return Outcome(Status.ERROR, _with_call(calls, "your code " + _raised(error, self._source_line)))
+                blank = "not written yet: " + _raised(error, self._source_line, "")
+                return Outcome(Status.ERROR, with_call(_last(calls), blank), unwritten=True)
+            return Outcome(Status.ERROR, with_call(_last(calls), "your code " + _raised(error, self._source_line)))
         except ObserverTimeout:
             seconds = self.bench.limits.case_seconds
-            return Outcome(Status.TIMED_OUT, _with_call(calls, f"no answer within {seconds:g} s"))
+            return Outcome(Status.TIMED_OUT, with_call(_last(calls), f"no answer within {seconds:g} s"))
         except (ObserverLost, GraderError):
             raise
         except Exception as error:
             raised = f"{type(error).__name__}: {error}"
-            odd = _with_call(calls, f"a value that the test cannot read ({raised})")
+            odd = with_call(_last(calls), f"a value that the test cannot read ({raised})")
             return Outcome(Status.GRADER_ERROR, f"the test itself raised {raised}", odd=odd)
         return Outcome(Status.PASSED)
 
@@ -381,8 +385,8 @@ def _raised(error: StudentError, source_line: Callable[[str], str], verb: str = 
     return text
 
 
-def _with_call(calls: list[Call], text: str) -> str:
-    return f"asked:    {calls[-1].text}\ncame:     {text}" if calls else text
+def _last(calls: list[Call]) -> str:
+    return calls[-1].text if calls else ""
 
 
 def _death(error: ObserverLost, ending: Ending | None) -> str:

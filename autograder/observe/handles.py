@@ -41,9 +41,10 @@ class Handle:
         import_seconds: float,
         case_seconds: float,
         answered: Callable[[str, Any], None] | None = None,
+        asked: Callable[[str], None] | None = None,
     ):
         self._name = name
-        self._answered = answered
+        self._answered, self._asked = answered, asked
         self._start = start
         self._import_seconds = import_seconds
         self._left = case_seconds
@@ -58,6 +59,8 @@ class Handle:
     def _call(self, probe: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         text = format_call(f"{self._name}.{probe}", args, kwargs)
         remember(Call(text, None))
+        if self._asked is not None:
+            self._asked(text)
         result = self._ask({"do": "call", "name": probe, "args": list(args), "kwargs": kwargs})
         remember(Call(text, result))
         if self._answered is not None:

@@ -224,7 +224,7 @@ def write(root: Path) -> Path:
     _put(words / "tests/test_shout.py", TEST_SHOUT)
     _put(words / "misconceptions.yaml", "[]\n")
     for folder in (numbers, words):
-        _put(folder / "README.md", "# Handout\n\n## Means\n\n## Doubling\n")
+        _put(folder / "README.md", "# Handout\n\n## Means\n\n## Doubling\n\n## What the tests look for\n")
         _put(folder / "lab.py", LAB)
         _put(folder / "reflection.md", "# Reflect\n")
         _put(folder / "rubric.md", "# Rubric\n")

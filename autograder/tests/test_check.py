@@ -100,8 +100,14 @@ def test_a_loop_and_an_exit_each_cost_their_own_case(mini, work, impatient):
         ("mean.vector", "2.1", Status.CRASHED, 2),
     ]
     assert seen == PUBLIC
-    assert checked.cases[0].message == "no answer within 1 s: is there a loop that never ends?"
-    assert checked.cases[1].message == "the process ended (status 0) in the middle of this case"
+    ends = (
+        "no answer within 1 s: is there a loop that never ends?",
+        "the process ended (status 0) in the middle of this case",
+    )
+    for case, probe, end in zip(checked.cases, ("double", "mean"), ends, strict=True):
+        assert re.fullmatch(
+            rf"asked:    student\.{probe}\(\[.*\]\)\nexpected: an answer\ncame:     {re.escape(end)}", case.message
+        )
 
 
 def test_a_program_that_never_lets_go_is_left_once_every_case_has_ended(mini, work):
@@ -193,6 +199,7 @@ def test_the_command_recognises_the_folder_prints_each_case_and_says_by_status_w
     assert lines[4].startswith("    expected: ")
     assert lines[5].startswith("    came:     0")
     assert "    [bold]x" in lines
+    assert "    read:     README.md#what-the-tests-look-for" in lines
     assert "1 of 2 public cases pass (2 of 4 points)" in lines
     minicourse.put_numbers(work, numbers())
     status, out, err = tito("check", "a01", "-q", "mean")

@@ -119,8 +119,9 @@ def test_a_wrong_answer_fails_with_what_was_asked_expected_and_came(court):
 def test_an_exception_is_an_error_with_its_text_its_place_and_the_line_of_source(court):
     found = court.one(DOUBLES, double="wrong = x\nreturn wrong + no_such_name")
     assert (found.status, found.unwritten) == (Status.ERROR, False)
-    asked, came, at, line = found.message.splitlines()
+    asked, expected, came, at, line = found.message.splitlines()
     assert asked.startswith("asked:    student.double([")
+    assert expected == "expected: an answer"
     assert came == "came:     your code raised NameError: name 'no_such_name' is not defined"
     assert at == f"at:       {TENSOR}:6 in double"
     assert line.strip() == "return wrong + no_such_name"
@@ -129,14 +130,19 @@ def test_an_exception_is_an_error_with_its_text_its_place_and_the_line_of_source
 def test_a_blank_is_an_error_that_says_so(court):
     found = court.one(DOUBLES, double="raise NotImplementedError('a01_numbers: double is yours to write')")
     assert (found.status, found.unwritten) == (Status.ERROR, True)
-    assert "a01_numbers: double is yours to write" in found.message
+    asked, expected, came, at = found.message.splitlines()
+    assert asked.startswith("asked:    student.double([")
+    assert (expected, came) == (
+        "expected: an answer", "came:     not written yet: a01_numbers: double is yours to write"
+    )  # fmt: skip
+    assert at == f"at:       {TENSOR}:5 in double"
 
 
 def test_a_call_that_does_not_end_is_timed_out_after_the_case_s_seconds(court):
     limit(court, case_seconds=0.4)
     found = court.one(DOUBLES, double="while True: pass")
     assert found.status is Status.TIMED_OUT
-    assert found.message.splitlines()[1] == "came:     no answer within 0.4 s"
+    assert found.message.splitlines()[2] == "came:     no answer within 0.4 s"
     assert 0.4 <= found.seconds < 2
 
 
@@ -162,7 +168,7 @@ def test_a_process_that_ends_is_a_crash_with_its_cause(kind, court):
     body, words = CRASHES[kind]
     found = court.one(DOUBLES, double=body)
     assert found.status is Status.CRASHED
-    assert found.message.splitlines()[1].startswith(f"came:     the process ended: {words}")
+    assert found.message.splitlines()[2].startswith(f"came:     the process ended: {words}")
 
 
 def test_too_much_memory_is_the_program_s_own_error(court):
@@ -453,5 +459,5 @@ def test_a_forged_place_reads_no_other_file_of_this_machine(court):
         body = secret.format(path=path)
         found = court.one(DOUBLES, double=body)
         assert found.status is Status.ERROR
-        shown = found.message.splitlines()[3:]
+        shown = found.message.splitlines()[4:]
         assert {line.strip() for line in shown} <= set(body.splitlines())

@@ -6,6 +6,7 @@
    where anything of that changed, all cases are judged
 4. automatic mutants are caught: how many, and which survive
 5. the released files are in step with the solution       6. the lab runs from top to bottom
+7. every public case that fails in 2 and 3 tells the call, what was expected, what came, and where to read
 The kill matrix (what fails which cases) is kept in the solution's kills.json: `explain` reads it.
 """
 
@@ -24,7 +25,8 @@ from autograder import build, explain, hints, record
 from autograder.course import Assignment, Course
 from autograder.errors import GraderError, UserError
 from autograder.grade import Grader
-from autograder.judge.cases import Status, Verdict
+from autograder.judge.cases import CaseResult, Status, Verdict
+from autograder.validate.forms import anchors, flaws
 from autograder.validate.labs import run_lab
 from autograder.validate.mutants import Mutant, mutants, sample
 from autograder.validate.trials import Trials
@@ -83,6 +85,7 @@ class _Gate:
         self.report, self.say = report, say
         self.problem = report.problems.append
         self.folder = course.solution(assignment.key)
+        self.sections: dict[str, str] = {}
 
     def run(self, slot: int) -> None:
         self._files()
@@ -92,6 +95,7 @@ class _Gate:
         with Grader(self.course, self.assignment, slot) as grader:
             trials = Trials(self.course, grader)
             self._shape(grader)
+            self.sections = json.loads(hints.shipped(self.course, self.assignment))["sections"]
             self._reference(trials)
             self._stub(grader)
             vectors = self._misconceptions(trials, grader)
@@ -140,6 +144,7 @@ class _Gate:
                 self.problem(f"the stub makes the test of '{case.title}' itself fail: {_one_line(case.detail)}")
             if case.status is Status.SKIPPED:
                 self.problem(f"the stub cannot be judged on '{case.title}': {_one_line(case.message)}")
+            self._check_message(case, "the stub")
 
     def _misconceptions(self, trials: Trials, grader: Grader) -> dict[str, frozenset[str]]:
         vectors: dict[str, frozenset[str]] = {}
@@ -204,6 +209,7 @@ class _Gate:
                 " and not under another"
             )
         for case in verdicts[0].cases:
+            self._check_message(case, f"misconception {misconception.id}")
             if case.status is Status.GRADER_ERROR:
                 self.problem(
                     f"misconception {misconception.id} makes the test of '{case.title}' itself fail:"
@@ -213,14 +219,13 @@ class _Gate:
     def _check_reading(self, misconception: explain.Misconception) -> None:
         """The place to read that a hint names has to exist."""
         name, _, anchor = misconception.read.partition("#")
-        file = self.folder / name
-        anchors = (
-            {hints.anchor(line) for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")}
-            if file.is_file()
-            else set()
-        )
-        if anchor not in anchors:
+        if anchor not in anchors(self.folder / name):
             self.problem(f"misconception {misconception.id} sends to {misconception.read}, which does not exist")
+
+    def _check_message(self, case: CaseResult, who: str) -> None:
+        """What a student would read of a public case says what it has to."""
+        for flaw in flaws(case, self.sections, self.folder / "README.md"):
+            self.problem(f"{who}: {flaw}")
 
     def _mutants(self, trials: Trials) -> dict[str, Verdict]:
         found: tuple[Mutant, ...] = ()
