@@ -273,9 +273,9 @@ def dense():
     return Sequential(Flatten(), Linear(784, 12), ReLU(), Linear(12, 10))
 
 
-def train(network, epochs=EPOCHS):
-    """Cross entropy of every batch."""
-    loader = DataLoader(TensorDataset(images, labels), batch_size=64, shuffle=True, seed=3)
+def train(network, epochs=EPOCHS, count=None):
+    """Cross entropy of every batch, on the first `count` digits (None: on all)."""
+    loader = DataLoader(TensorDataset(images[:count], labels[:count]), batch_size=64, shuffle=True, seed=3)
     loss_fn, optimizer, losses = CrossEntropyLoss(), Adam(network.parameters(), lr=0.003), []
     network.train()
     for _ in range(epochs):
@@ -304,6 +304,22 @@ def accuracy(network, pictures):
         return float((network(Tensor(pictures)).numpy().argmax(axis=1) == test_labels).mean())
 
 
+# %% [markdown]
+# First the two checks of lab 7, as before every training. **Predict:** what is the loss of each network before its
+# first step, with ten classes? How small does it get on twenty digits, if they see nothing else?
+
+# %%
+print(f"ln 10 = {np.log(10):.3f}")
+for make in (convolutional, dense):
+    manual_seed(4)
+    by_heart = train(make(), epochs=60, count=20)
+    print(f"{make.__name__:14} first loss {by_heart[0]:.3f}, on twenty digits after 60 steps {by_heart[-1]:.4f}")
+
+# %% [markdown]
+# A first loss far above ln 10 means a wrong scale at the start; twenty digits that cannot be learned, a gradient that
+# does not arrive. Now the training.
+
+# %%
 SHIFTS = list(range(-8, 9))
 networks, curves, scores = {}, {}, {}
 for name, make in (("convolutions", convolutional), ("Linear layers", dense)):

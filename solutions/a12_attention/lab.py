@@ -159,7 +159,8 @@ plt.show()
 # Two of them are about places, one about contents. What the layer is told: which token, whether it is marked, and a
 # learned vector for its place.
 #
-# **Predict:** draw the three matrices of weights. Which one will differ from sequence to sequence?
+# **Predict:** draw the three matrices of weights. Which one will differ from sequence to sequence? And, as before every
+# training: what is the loss of the first step, with ten tokens to choose from?
 
 # %%
 T, VOCABULARY, WIDTH = 16, 10, 32
@@ -199,20 +200,23 @@ def sequences(task, count):
 def train(task, steps=100, lr=0.01):
     """Adam by hand: assignment 6 does it better. Returns, step by step, the share of right names and the weights on
     two sequences that stay the same."""
-    model, right, seen = Reader(), [], []
+    model, right, seen, losses = Reader(), [], [], []
     shown, _ = sequences(task, 2)
     moments = [[np.zeros_like(p.data), np.zeros_like(p.data)] for p in model.parameters()]
     for step in range(1, steps + 1):
         x, names = sequences(task, 32)
         logits = model(x, task == "previous")
         model.zero_grad()
-        cross_entropy(logits.reshape(-1, VOCABULARY), names.reshape(-1)).backward()
+        loss = cross_entropy(logits.reshape(-1, VOCABULARY), names.reshape(-1))
+        loss.backward()
+        losses.append(loss.item())
         for p, (m, s) in zip(model.parameters(), moments, strict=True):
             m += 0.1 * (p.grad - m)
             s += 0.01 * (p.grad**2 - s)
             p.data -= lr * (m / (1 - 0.9**step)) / (np.sqrt(s / (1 - 0.99**step)) + 1e-8)
         right.append(float((logits.numpy().argmax(-1) == names).mean()))
         seen.append(model.weights(shown, task == "previous"))
+    print(f"{task:9}: the first loss is {losses[0]:.2f}; ln {VOCABULARY} = {np.log(VOCABULARY):.2f}")
     return right, seen
 
 

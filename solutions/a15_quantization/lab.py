@@ -140,6 +140,8 @@ plt.show()
 def train(network, epochs, lr):
     loader = DataLoader(TensorDataset(images, labels), batch_size=64, shuffle=True, seed=3)
     loss_fn, optimizer = CrossEntropyLoss(), Adam(network.parameters(), lr=lr)
+    with no_grad():  # as before every training: who knows nothing has a loss of about ln 10
+        print(f"first loss {loss_fn(network(Tensor(images[:256])), labels[:256]).item():.2f}, ln 10 = {np.log(10):.2f}")
     for _ in range(epochs):
         for x, y in loader:
             optimizer.zero_grad()
