@@ -54,6 +54,12 @@ MESSAGES = {
     "doctor.disk": "only {free} MB are free on the disk of {folder}; make room for 500 MB",
     "doctor.no_kernel": "the Jupyter kernel is not installed; run: python install.py",
     "doctor.other_kernel": "the kernel 'python3' starts {found}; choose the kernel of {wanted} in VS Code or Jupyter",
+    # map, draw
+    "draw.circle": "the graph goes round in a circle through {names}; only graphs without one can be drawn",
+    "draw.not_dot": "{file}:{line}: neither a node nor an edge: {text}; write what graph_to_dot returns to the file",
+    "draw.empty": "{file} holds no graph; write what graph_to_dot returns to the file",
+    "draw.unreadable": "cannot read {file}: {reason}",
+    "draw.unwritable": "cannot write {file}: {reason}; choose another place with --out",
     # lab
     "lab.no_jupyter": "Jupyter is not installed in this environment; run: python install.py",
     "lab.no_lab": "{folder} has no lab.ipynb; take it from the release's zip again",

@@ -21,6 +21,8 @@ COMMANDS = {
     "start": "autograder.cli.start",
     "status": "autograder.cli.status",
     "checkpoint": "autograder.cli.checkpoint",
+    "map": "autograder.cli.map",
+    "draw": "autograder.cli.draw",
     "hint": "autograder.cli.hint",
     "lab": "autograder.cli.lab",
     "doctor": "autograder.cli.doctor",

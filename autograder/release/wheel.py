@@ -19,7 +19,7 @@ from autograder.release.lock import DISTRIBUTION, EXTRA, normal
 from autograder.release.zips import zip_bytes
 
 PACKAGE = Path(__file__).resolve().parent.parent
-COMMANDS = ("check", "submit", "status", "start", "hint", "lab", "doctor", "checkpoint", "data")
+COMMANDS = ("check", "submit", "status", "start", "hint", "lab", "doctor", "checkpoint", "map", "draw", "data")
 ENTRY = "autograder.__main__"
 _REGISTERED = re.compile(r'^    "(?P<name>[a-z-]+)": "autograder\.cli\.[a-z_]+",\n', re.MULTILINE)
 
