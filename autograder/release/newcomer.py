@@ -1,8 +1,9 @@
 """Playing a newcomer with a release: everything its README says, from the zip to a graded upload.
 
-The zip is unpacked into an empty folder whose name has a blank in it, `install.py` makes a fresh environment (on the
-packages of this one, so that no network is needed), and from then on only that environment's `tito` is used. What a
-student would type is the reference's text. The upload is graded by the course's own `tito grade`.
+The zip is unpacked into an empty folder whose name has blanks and an umlaut in it, `install.py` makes a fresh
+environment (from the network as a student's, or on packages that are here already), and from then on only that
+environment's `tito` is used. What a student would type is the reference's text. The upload is graded by the course's
+own `tito grade`. CPU times are those of whole commands, their children included.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.build.text import read_text
@@ -45,13 +44,29 @@ print("\\n" + json.dumps({"cells": len(cells), "stopped": told}))
 """
 
 
+# Checks the folder so many times in one session, as `tito check --watch` does after each save.
+WATCH = """
+import sys
+from pathlib import Path
+from autograder.check import Session
+from autograder.course import load_course
+from autograder.submit import recognise_assignment
+course = load_course()
+with Session(course, recognise_assignment(course, Path()), Path()) as session:
+    for _ in range(int(sys.argv[1])):
+        session.check()
+"""
+LATER = 3  # checks of a session beyond the first; what one of them costs is their mean
+
+
 @dataclass(frozen=True)
 class Step:
-    """One thing that the newcomer did, what came of it, and what it cost."""
+    """One thing that the newcomer did, what came of it, and what it cost. `name` is set where a summary wants it."""
 
     told: str
     cpu_seconds: float
     output: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,25 +87,40 @@ class Home:
         return ran([str(self.scripts / name), *words], self.workspace, 0)
 
 
-def play(course: Course, assignment: Assignment, released: Path) -> Iterator[Step]:
-    """The whole way of one assignment; UserError says where it ends."""
-    with tempfile.TemporaryDirectory(prefix="tito new comer ") as folder:
-        home = unpack(assignment, released, Path(folder))
-        yield ran([sys.executable, "install.py", "--packages", sysconfig.get_path("purelib")], home.course, 0)
-        yield home.tito("doctor", status=0)
-        yield home.tito("start")
-        first = home.tito("check", status=1)
-        require("0 of " in first.output, assignment, f"the untouched stub passes something: {first.output}")
-        yield first
-        yield lab_on_stub(assignment, home)
-        yield home.tito("hint")
-        type_solution(course, assignment, home.workspace)
-        yield home.tito("check", status=0)
-        yield home.tito("submit")
-        status = home.tito("status")
-        require(f"passed  {assignment.short}" in status.output, assignment, f"not in status: {status.output}")
-        yield status
-        yield grade(course, assignment, home.workspace / f"{assignment.short}_submission.zip", Path(folder))
+def play(
+    course: Course, assignment: Assignment, released: Path, folder: Path, packages: Path | None = None
+) -> Iterator[Step]:
+    """The whole way of one assignment; UserError says where it ends.
+
+    Args:
+        folder: an empty one, to work in.
+        packages: a site-packages folder to stand on; without it everything is installed from the network.
+    """
+    home = unpack(assignment, released, folder)
+    install = ["--packages", str(packages)] if packages else []
+    yield replace(ran([sys.executable, "install.py", *install], home.course, 0), name="install")
+    yield home.tito("doctor", status=0)
+    yield home.tito("start")
+    first = home.tito("check", status=1)
+    require("0 of " in first.output, assignment, f"the untouched stub passes something: {first.output}")
+    yield replace(first, name="first check")
+    yield lab_on_stub(assignment, home)
+    yield home.tito("hint")
+    type_solution(course, assignment, home.workspace)
+    yield replace(home.tito("check", status=0), name="check")
+    yield watching(home)
+    yield home.tito("submit")
+    status = home.tito("status")
+    require(f"passed  {assignment.short}" in status.output, assignment, f"not in status: {status.output}")
+    yield status
+    yield grade(course, assignment, home.workspace / f"{assignment.short}_submission.zip", folder)
+
+
+def watching(home: Home) -> Step:
+    """What a check costs that is not the first of its session."""
+    once, more = (home.python("-c", WATCH, str(rounds)) for rounds in (1, 1 + LATER))
+    each = max(0.0, (more.cpu_seconds - once.cpu_seconds) / LATER)
+    return Step("a later check of tito check --watch", each, more.output, "watch")
 
 
 def unpack(assignment: Assignment, released: Path, folder: Path) -> Home:
@@ -100,6 +130,11 @@ def unpack(assignment: Assignment, released: Path, folder: Path) -> Home:
     course = folder / TOP
     scripts = course / ".venv" / ("Scripts" if os.name == "nt" else "bin")
     return Home(course, course / assignment.key, scripts)
+
+
+def site_packages(folder: Path) -> Path:
+    """Where the environment of a newcomer in `folder` keeps its packages."""
+    return next((folder / TOP / ".venv").rglob("site-packages"))
 
 
 def type_solution(course: Course, assignment: Assignment, workspace: Path) -> None:
@@ -113,7 +148,7 @@ def lab_on_stub(assignment: Assignment, home: Home) -> Step:
     stopped = json.loads(step.output.strip().splitlines()[-1])["stopped"]
     clear = stopped is not None and "NotImplementedError" in stopped["kinds"] and WRITTEN in stopped["message"]
     require(clear, assignment, f"the lab on the stub does not end at a blank with a clear message: {stopped}")
-    return Step(f"lab on the stub: cell {stopped['cell']}: {stopped['message']}", step.cpu_seconds, step.output)
+    return Step(f"lab on the stub: cell {stopped['cell']}: {stopped['message']}", step.cpu_seconds, step.output, "lab")
 
 
 def grade(course: Course, assignment: Assignment, upload: Path, folder: Path) -> Step:
@@ -125,7 +160,7 @@ def grade(course: Course, assignment: Assignment, upload: Path, folder: Path) ->
     results = json.loads(next((folder / "graded").rglob("results.json")).read_text(encoding="utf-8"))
     earned = sum(row.get("score", 0) for row in results["tests"])
     require(earned == assignment.points, assignment, f"the solution's text gets {earned:g} points: {step.output}")
-    return Step(f"graded: {earned:g} of {assignment.points}", step.cpu_seconds, step.output)
+    return Step(f"graded: {earned:g} of {assignment.points}", step.cpu_seconds, step.output, "grade")
 
 
 def require(holds: bool, assignment: Assignment, problem: str) -> None:

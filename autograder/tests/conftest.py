@@ -1,7 +1,7 @@
 """What several test modules share: one miniature course, built once, and one grader on it. Both are only read; a test
 that changes a course writes one of its own below `tmp_path`.
 
-Also the mark `layers`: left out unless it is asked for (`pytest -m layers`).
+Also the marks of ON_DEMAND: left out unless they are asked for (`pytest -m layers`).
 """
 
 from __future__ import annotations
@@ -92,16 +92,20 @@ def busy_cores() -> Iterator[None]:
         process.wait()
 
 
+ON_DEMAND = {
+    "layers": "attacks with layers of the sandbox switched off; slow, so only on demand",
+    "whole": "claims about every assignment, of which a sample is always tried; the rest is slow, so only on demand",
+}
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "layers: attacks with layers of the sandbox switched off; slow, so only on demand"
-    )
+    for mark, about in ON_DEMAND.items():
+        config.addinivalue_line("markers", f"{mark}: {about}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "layers" in config.option.markexpr:
-        return
-    left_out = [item for item in items if item.get_closest_marker("layers")]
+    marks = [mark for mark in ON_DEMAND if mark not in config.option.markexpr]
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in marks)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from dataclasses import replace
 from datetime import datetime
@@ -313,12 +314,13 @@ def test_from_the_zip_of_a_real_assignment_to_full_marks_with_nothing_but_its_ow
     course = load_course(ROOT)
     assignment = course.assignment("a02")
     made = release(course, assignment, tmp_path)
-    steps = list(newcomer.play(course, assignment, made.path))
+    folder = tmp_path / "neue Übung"
+    folder.mkdir()
+    steps = list(newcomer.play(course, assignment, made.path, folder, Path(sysconfig.get_path("purelib"))))
     told = [step.told for step in steps]
     assert told[-1] == "graded: 100 of 100"
     assert told[4].startswith("lab on the stub: cell ")
-    checks = [step for step in steps if step.told == "tito check"]
-    assert checks[0].cpu_seconds < 3
+    assert [step.name for step in steps if step.name] == ["install", "first check", "lab", "check", "watch", "grade"]
     readme = zipfile.ZipFile(made.path).read(f"{TOP}/README.md").decode()
     spoken = {line.split()[1] for line in readme.splitlines() if line.strip().startswith("tito ")}
     assert {step.split()[1] for step in told if step.startswith("tito ")} <= spoken
@@ -331,7 +333,7 @@ def test_a_release_that_does_not_do_what_it_says_is_not_proved(tito, tmp_path):
     # The miniature lab computes 1 + 1 and uses nothing of the stub.
     problem = "the lab on the stub does not end at a blank with a clear message: None"
     assert message("release.not_proved", key="a01_numbers", problem=problem) in out
-    assert out.splitlines()[-1] == "not proved: a01_numbers"
+    assert out.splitlines()[-2:] == ["0 of 1 proved", "not proved: a01_numbers"]
 
 
 def test_install_says_what_is_wrong_in_one_line(releases, tmp_path):
