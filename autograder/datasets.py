@@ -23,7 +23,7 @@ def run_data(course: Course, *arguments: str, capture: bool = False) -> subproce
         made = compose.compose(course, [], Path(folder) / "frame", linked=True)
         environment = {**os.environ, "PYTHONPATH": str(made.path)}
         order = [sys.executable, "-m", "tinytorch.data", *arguments]
-        return subprocess.run(order, env=environment, capture_output=capture, text=True)
+        return subprocess.run(order, env=environment, capture_output=capture, text=True, encoding="utf-8")
 
 
 class Datasets:
