@@ -8,6 +8,7 @@ from autograder.compose import refresh_linked
 from autograder.course import load_course
 
 ROOT = Path(__file__).parent
+pytest_plugins = ["autograder.tests.hearing"]
 
 
 def pytest_configure(config):

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -28,12 +29,14 @@ from autograder.course import Assignment, Course, Limits, Milestone, load_course
 from autograder.datasets import Datasets
 from autograder.errors import GraderError, UserError
 from autograder.judge.cases import CaseResult, Status, with_call
+from autograder.messages import message
 from autograder.observe.local import LocalObservation
 from autograder.workspace import forget_framework
 
-# A slow machine is never failed by a clock: at home a case may take this many times what it may take in grading.
+# At home a case may take this many times what it may take in grading, counted in CPU time: see `_Patience`.
 PATIENCE = 12
-START_SECONDS = 120.0  # for a worker to be ready: importing Otter from a cold disk takes its time
+START_SECONDS = 120.0  # of CPU time for a worker to be ready: it imports Otter
+TICK = 0.25  # seconds between two reports of a worker's CPU time
 
 
 @dataclass(frozen=True)
@@ -183,9 +186,7 @@ def tests_folder(course: Course, assignment: Assignment, workspace: Path) -> Pat
     for folder in (workspace / "tests", course.stub(assignment.key) / "tests"):
         if (folder / "probes.py").is_file():
             return folder
-    raise UserError(
-        f"{workspace} has no tests/ folder; unpack the assignment's zip again, or run: tito build {assignment.key}"
-    )
+    raise UserError(message("check.no_tests", folder=workspace, key=assignment.key))
 
 
 def _lint(course: Course, assignment: Assignment, workspace: Path) -> tuple[lint.Finding, ...]:
@@ -201,6 +202,36 @@ def _case(data: dict[str, Any]) -> CaseResult:
     measured = tuple((what, number) for what, number in data["measured"])
     recorded = tuple((name, number) for name, number in data["recorded"])
     return replace(CaseResult(**data), status=Status(data["status"]), measured=measured, recorded=recorded)
+
+
+class _Patience:
+    """How long to wait for a worker: a slow or busy machine is never failed by a clock.
+
+    The worker tells its CPU time with every tick of its own. Waiting ends when it has used `seconds` of it (a loop), or
+    when it has ticked for `seconds` and used next to nothing (it sleeps). A worker that gets no time does not tick
+    either, and is waited for; only when it has not ticked for `SILENCE` times as long is it given up.
+    """
+
+    SILENCE = 3
+    NOTHING = 0.01  # of the time of its ticks
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+        self.since = time.monotonic()
+        self.first: float | None = None
+        self.used, self.ticks, self.mark = 0.0, 0, 0.0
+
+    def tick(self, cpu: float) -> None:
+        self.first = cpu if self.first is None else self.first
+        self.used = cpu - self.first
+        self.since = time.monotonic()
+        self.ticks += 1
+        if self.used - self.mark > self.NOTHING * self.seconds:
+            self.mark, self.ticks = self.used, 0
+
+    def over(self) -> bool:
+        silent = time.monotonic() - self.since > self.SILENCE * self.seconds
+        return silent or self.used >= self.seconds or self.ticks * TICK >= self.seconds
 
 
 class _Worker:
@@ -241,45 +272,50 @@ class _Worker:
             self.process.stdin.flush()
 
     def events(self, seconds: float) -> Iterator[dict[str, Any]]:
-        """The worker's events. Silence for longer than `seconds`, or the worker's death, ends them."""
+        """The worker's events. What its patience with a case does not last for, or the worker's death, ends them."""
         current: dict[str, Any] | None = None
         began = False
         self.call = ""
+        patience = _Patience(START_SECONDS)
         while True:
             try:
-                line = self.lines.get(timeout=seconds if began else START_SECONDS)
+                line = self.lines.get(timeout=TICK)
             except queue.Empty:
-                problem = f"no answer within {seconds:g} s: is there a loop that never ends?"
-                self._lost(began, current, Status.TIMED_OUT, problem)
-                return
+                line = ""
             if line is None:
                 status = self.process.wait()
-                self._lost(
-                    began, current, Status.CRASHED, f"the process ended (status {status}) in the middle of this case"
-                )
+                self._lost(began, current, Status.CRASHED, message("check.ended", status=status))
                 return
             if line.startswith(_MARK):
                 event = json.loads(line[len(_MARK) :])
-                current = event.get("start", current)
-                self.call = event.get("call", "" if "start" in event else self.call)
-                began = began or "begin" in event
-                yield event
-                if "end" in event:
-                    return
+                if "cpu" in event:
+                    patience.tick(event["cpu"])
+                else:
+                    current = event.get("start", current)
+                    self.call = event.get("call", "" if "start" in event else self.call)
+                    began = began or "begin" in event
+                    if "call" not in event:
+                        patience = _Patience(seconds)
+                    yield event
+                    if "end" in event:
+                        return
+            if patience.over():
+                self._lost(began, current, Status.TIMED_OUT, message("check.loop", seconds=patience.seconds))
+                return
 
-    def _lost(self, began: bool, current: dict[str, Any] | None, status: Status, message: str) -> None:
+    def _lost(self, began: bool, current: dict[str, Any] | None, status: Status, problem: str) -> None:
         """The worker gave no answer. Where it stood says whose fault that is."""
         if current is not None:
-            self.stuck = replace(_case(current), status=status, message=with_call(self.call, message))
+            self.stuck = replace(_case(current), status=status, message=with_call(self.call, problem))
         elif self.rounds > 1 and not began:
             self.gone = True  # what an earlier round left running has ended it: nothing of this round was tried
         elif began:
-            did = "does not end" if status is Status.TIMED_OUT else "ends the process"
-            raise UserError(f"importing your module {did}; look at what stands outside of its functions")
+            endless = status is Status.TIMED_OUT
+            raise UserError(message("check.import_endless") if endless else message("check.import_exits"))
         else:
             self.process.kill()
             self._errors.join()
-            raise GraderError(f"the tests could not be started: {''.join(self.stderr).strip() or message}")
+            raise GraderError(f"the tests could not be started: {''.join(self.stderr).strip() or problem}")
 
     def close(self) -> None:
         """End the worker, whatever it is doing."""
@@ -353,7 +389,7 @@ class _Work:
         from autograder.judge.run import Watcher, judge
 
         if question is not None and question not in self.known:
-            _report({"problem": f"no question is called '{question}'; choose one of {', '.join(self.known)}"})
+            _report({"problem": message("check.no_question", question=question, known=", ".join(self.known))})
             return
         composition = self._composition()
         watcher = Watcher(
@@ -393,27 +429,43 @@ class _Work:
 
 def _serve(job: dict[str, Any]) -> None:
     """Do one round for each order that comes. A program that reads standard input finds it empty."""
+    busy = threading.Event()
+    busy.set()
+    threading.Thread(target=_tick, args=(busy,), daemon=True).start()
     orders = os.fdopen(os.dup(0), encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     work: _Work | None = None
     for line in orders:
+        busy.set()
         try:
             work = work or _Work(job)
             order = json.loads(line)
             work.round(order["question"], frozenset(order["skip"]))
         except UserError as error:
             _report({"problem": str(error)})
+        busy.clear()
 
 
 def _empty(case: Any, number: str) -> CaseResult:
     return CaseResult(case.file, case.id, number, case.title, False, case.points, Status.SKIPPED, "", "", 0)
 
 
+_reporting = threading.Lock()
+
+
 def _report(event: dict[str, Any]) -> None:
     # A student's print may have left the cursor in mid-line.
-    sys.__stdout__.write(f"\n{_MARK}{json.dumps(event)}\n")
-    sys.__stdout__.flush()
+    with _reporting:
+        sys.__stdout__.write(f"\n{_MARK}{json.dumps(event)}\n")
+        sys.__stdout__.flush()
+
+
+def _tick(busy: threading.Event) -> None:
+    """Tell now and then how much CPU time was used, while there is something to do."""
+    while busy.wait():
+        time.sleep(TICK)
+        _report({"cpu": time.process_time()})
 
 
 if __name__ == "__main__":

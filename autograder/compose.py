@@ -21,6 +21,7 @@ from typing import Literal
 
 from autograder.course import Course
 from autograder.errors import GraderError, UserError
+from autograder.messages import message
 
 Origin = Literal["reference", "student", "stub"]
 MANIFEST = "tinytorch/composition.json"
@@ -71,9 +72,7 @@ def student_layer(course: Course, key: str, folder: Path) -> Layer:
     files = {path: folder / path for path in course.by_key[key].writes if (folder / path).is_file()}
     if not files:
         wanted = ", ".join(course.by_key[key].writes)
-        raise UserError(
-            f"{folder} holds none of the files of {key} ({wanted}); point to the folder that contains tinytorch/"
-        )
+        raise UserError(message("compose.no_files", folder=folder, key=key, wanted=wanted))
     for path in course.by_key[key].writes:
         files.setdefault(path, course.stub(key) / path)
     return Layer(key, "student", files)
@@ -131,7 +130,7 @@ def compose(
     layers = tuple(layers)
     _check(course, layers)
     if into.exists() and any(into.iterdir()):
-        raise UserError(f"{into} is not empty; composing needs a folder of its own")
+        raise UserError(message("compose.not_empty", folder=into))
     files: dict[str, tuple[Path, Layer | None]] = {}
     for path in _frame_files(course.frame):
         files[f"tinytorch/{path}"] = (course.frame / path, None)

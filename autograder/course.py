@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from autograder.errors import UserError
+from autograder.errors import CourseFileError, UserError
+from autograder.messages import message
 
 FILE = "course.yaml"
 
@@ -286,14 +287,15 @@ class Course(Model):
             if wanted in (a.key, a.short, str(a.number), f"{a.number:02d}"):
                 return a
         known = ", ".join(a.key for a in self.assignments)
-        raise UserError(f"no assignment is called '{name}'; choose one of {known}")
+        raise UserError(message("course.no_assignment", name=name, known=known))
 
     def milestone(self, name: str) -> Milestone:
         """Find a milestone by its key."""
         for m in self.milestones:
             if name == m.key:
                 return m
-        raise UserError(f"no milestone is called '{name}'; choose one of {', '.join(m.key for m in self.milestones)}")
+        known = ", ".join(m.key for m in self.milestones)
+        raise UserError(message("course.no_milestone", name=name, known=known))
 
     def closure(self, key: str) -> tuple[str, ...]:
         """All transitive prerequisites of an assignment, in course order, without itself."""
@@ -334,31 +336,29 @@ def find_course_file(start: Path | None = None) -> Path:
         file = place if place.name == FILE else place / FILE
         if file.is_file():
             return file
-    raise UserError(
-        f"no {FILE} here or in any folder above; run tito inside the course's folder or set TITO_COURSE to it"
-    )
+    raise UserError(message("course.none", file=FILE))
 
 
 def load_course(path: Path | str | None = None) -> Course:
-    """Read and validate course.yaml; a wrong file raises UserError naming the line, the key and what to change."""
+    """Read and validate course.yaml; CourseFileError names the line of a wrong one, the key and what to change."""
     file = Path(path) if path else find_course_file()
     if file.is_dir():
         file = file / FILE
     tree, data = _parse(file)
     if not isinstance(data, dict):
         held = "nothing" if data is None else f"a {type(data).__name__}"
-        raise UserError(
+        raise CourseFileError(
             f"{file.name}:1: expected keys such as name, limits, assignments at the top; the file holds {held}"
         )
     _refuse_repeated_keys(tree, file)
     if "root" in data:
-        raise UserError(
+        raise CourseFileError(
             f"{file.name}:{_line_of(tree, ('root',))}: unknown key 'root'; remove it: the folder of the file counts"
         )
     try:
         return Course.model_validate({**data, "root": file.resolve().parent})
     except ValidationError as error:
-        raise UserError(_explain(error, tree, file)) from error
+        raise CourseFileError(_explain(error, tree, file)) from error
 
 
 def _parse(file: Path) -> tuple[yaml.Node | None, Any]:
@@ -366,12 +366,12 @@ def _parse(file: Path) -> tuple[yaml.Node | None, Any]:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}; check the path") from error
+        raise CourseFileError(f"cannot read {file}: {error.strerror}; check the path") from error
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{file.name}:{line}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
+        raise CourseFileError(f"{file.name}:{line}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         for scalar in _scalars(tree):
@@ -381,7 +381,7 @@ def _parse(file: Path) -> tuple[yaml.Node | None, Any]:
         where = getattr(error, "problem_mark", None)
         line = f"{file.name}:{where.line + 1}" if where else file.name
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise UserError(f"{line}: not valid YAML: {problem}; fix the indentation or quote the value") from error
+        raise CourseFileError(f"{line}: not valid YAML: {problem}; fix the indentation or quote the value") from error
 
 
 def _scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
@@ -401,7 +401,7 @@ def _refuse_impossible(scalar: yaml.ScalarNode, file: Path) -> None:
     try:
         yaml.SafeLoader("").construct_object(scalar)
     except ValueError as error:
-        raise UserError(
+        raise CourseFileError(
             f"{file.name}:{scalar.start_mark.line + 1}: '{scalar.value}' cannot be: {error}; correct it"
         ) from error
 
@@ -413,7 +413,7 @@ def _refuse_repeated_keys(node: yaml.Node, file: Path) -> None:
         for key, value in node.value:
             line = key.start_mark.line + 1
             if key.value in seen:
-                raise UserError(
+                raise CourseFileError(
                     f"{file.name}:{line}: key '{key.value}' stands twice (first in line {seen[key.value]}); keep one"
                 )
             seen[key.value] = line

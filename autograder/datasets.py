@@ -15,6 +15,7 @@ from pathlib import Path
 from autograder import compose
 from autograder.course import Course
 from autograder.errors import UserError
+from autograder.messages import message
 
 
 def run_data(course: Course, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
@@ -41,6 +42,6 @@ class Datasets:
         if name not in self._found:
             done = run_data(self.course, "where", name, capture=True)
             if done.returncode != 0:
-                raise UserError(done.stderr.strip().removeprefix("error: ") or f"no data set {name}")
+                raise UserError(done.stderr.strip().removeprefix("error: ") or message("data.none", name=name))
             self._found[name] = Path(done.stdout.strip())
         return self._found[name]

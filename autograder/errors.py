@@ -8,5 +8,9 @@ class UserError(Exception):
     2."""
 
 
+class CourseFileError(UserError):
+    """course.yaml is not as it should be: for instructors, who write it. Students get one that was read before."""
+
+
 class GraderError(Exception):
     """A fault of the grader or of the course's own files. It is never turned into a zero: a person has to look."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograder.errors import GraderError
+from autograder.messages import message
 from autograder.observe.wire import WireError
 
 __all__ = [
@@ -162,7 +163,7 @@ def finite(actual: Any) -> None:
     if got.dtype.kind not in "fc" or np.isfinite(got).all():
         return
     index = tuple(int(i) for i in np.argwhere(~np.isfinite(got))[0])
-    _fail(actual, "finite numbers everywhere", _describe(got), f"element {_at(index)} is {got[index]}")
+    _fail(actual, message("expect.finite"), _describe(got), message("expect.element", at=_at(index), value=got[index]))
 
 
 def between(actual: Any, low: float, high: float, what: str) -> None:
@@ -171,7 +172,7 @@ def between(actual: Any, low: float, high: float, what: str) -> None:
     if number is not None and (measures := _measured.get()) is not None:
         measures.append((what, number))
     if number is None or not low <= number <= high:
-        _fail(actual, f"{what} between {low:g} and {high:g}", _show(actual))
+        _fail(actual, message("expect.between", what=what, low=low, high=high), _show(actual))
 
 
 def record(name: str, value: Any) -> None:
@@ -218,8 +219,7 @@ def cpu_ratio(
             return ratio
     name = "the reference's" if repr(other).startswith("reference.") else f"{other!r}'s"
     raise Mismatch(
-        f"asked:    {probe!r} and {other!r} in turn, on the same inputs\n"
-        f"expected: at most {at_most:g} times {name} CPU time\ncame:     more, in {len(ratios)} measurements"
+        message("expect.ratio", probe=probe, other=other, times=at_most, whose=name, count=len(ratios))
     )
 
 
@@ -230,7 +230,7 @@ def true(condition: Any, what: str) -> None:
             f"expect.true needs a bool, got {type(condition).__name__}; compare with expect.close or expect.equal"
         )
     if not condition:
-        _fail(None, what, "that does not hold")
+        _fail(None, what, message("expect.not_so"))
 
 
 def raises(
@@ -247,18 +247,19 @@ def raises(
         kinds = tuple(kind.__name__ for kind in type(raised).__mro__)
         _check_raised(StudentError(f"{type(raised).__name__}: {raised}", kinds, str(raised)), error, mentions)
     else:
-        _fail(result, f"{error.__name__} is raised", f"no error; it returned {_show(result)}")
+        raised = message("expect.raised", error=error.__name__)
+        _fail(result, raised, message("expect.no_error", value=_show(result)))
 
 
 def _check_raised(raised: StudentError, error: type[BaseException], mentions: Iterable[str]) -> None:
     if "NotImplementedError" in raised.kinds:
         raise raised
     if error.__name__ not in raised.kinds:
-        _fail(None, f"{error.__name__} is raised", f"{raised.kinds[0]}: {_cut(raised.text)}")
+        _fail(None, message("expect.raised", error=error.__name__), f"{raised.kinds[0]}: {_cut(raised.text)}")
     missing = [text for text in mentions if text not in raised.text]
     if missing:
         wanted = " and ".join(repr(text) for text in missing)
-        _fail(None, f"an error message that mentions {wanted}", f"{raised.kinds[0]}: {_cut(raised.text)}")
+        _fail(None, message("expect.mentions", texts=wanted), f"{raised.kinds[0]}: {_cut(raised.text)}")
 
 
 # ---- how values are shown ------------------------------------------------------------------------------------------
@@ -346,15 +347,15 @@ def _same(a: Any, b: Any) -> bool:
 def _first_difference(got: np.ndarray, want: np.ndarray, right: np.ndarray) -> str:
     wrong = np.argwhere(~right)
     index = tuple(int(i) for i in wrong[0])
-    text = f"first difference at {_at(index)}: expected {_scalar(want[index])}, came {_scalar(got[index])}"
-    if right.size > 1:
-        text += f" ({len(wrong)} of {right.size} elements differ)"
-    return text
+    told = {"at": _at(index), "expected": _scalar(want[index]), "came": _scalar(got[index])}
+    if right.size == 1:
+        return message("expect.difference", **told)
+    return message("expect.differences", **told, wrong=len(wrong), size=right.size)
 
 
 def _hint_broadcast(got: np.ndarray, want: np.ndarray) -> str:
     if got.size == want.size and got.size:
-        return "the number of elements is right, their arrangement is not"
+        return message("expect.arrangement")
     return ""
 
 

@@ -1,9 +1,10 @@
 """Phase 2 of grading: what can be said about a source file without running it.
 
-`lint_source` is a pure function of bytes and a policy, and needs the standard library only: hostile source can crash
-Python's own parser, so the grader calls it inside a sandboxed child and carries the findings across as plain data.
-A fatal finding means that no test is run. Everything else is advice. Whether a finding could be dodged by a determined
-author does not matter here: the sandbox holds either way, this page exists to tell honest people in time.
+`lint_source` is a pure function of bytes and a policy, and needs the standard library and the catalogue of
+messages only: hostile source can crash Python's own parser, so the grader calls it inside a sandboxed child and carries
+the findings across as plain data. A fatal finding means that no test is run. Everything else is advice. Whether a
+finding could be dodged by a determined author does not matter here: the sandbox holds either way, this page exists to
+tell honest people in time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+
+from autograder.messages import message
 
 if TYPE_CHECKING:
     from autograder.course import Assignment, Course
@@ -58,8 +61,8 @@ class Finding:
     def from_plain(cls, data: dict[str, Any]) -> Finding:
         """Rebuild a finding from data that an untrusted process sent: types are checked, texts made printable."""
         line, column = (int(data[key]) for key in ("line", "column"))
-        path, rule, message = (_safe(str(data[key]), 1000) for key in ("path", "rule", "message"))
-        return cls(path, max(line, 0), max(column, 0), rule, message, data["fatal"] is not False)
+        path, rule, told = (_safe(str(data[key]), 1000) for key in ("path", "rule", "message"))
+        return cls(path, max(line, 0), max(column, 0), rule, told, data["fatal"] is not False)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.message}" if self.line else f"{self.path}: {self.message}"
@@ -124,7 +127,7 @@ def lint_source(path: str, source: bytes, policy: LintPolicy) -> tuple[Finding, 
     except (RecursionError, MemoryError, OverflowError):
         findings.append(_too_deep(path))
     except ValueError as error:
-        findings.append(Finding(path, 0, 0, "syntax", f"Python cannot read this file: {_safe(str(error))}", True))
+        findings.append(Finding(path, 0, 0, "syntax", message("lint.file", problem=_safe(str(error))), True))
     return tuple(sorted(set(findings), key=lambda f: (f.line, f.column, f.rule, f.message)))
 
 
@@ -148,17 +151,13 @@ def compile_source(path: str, source: bytes) -> bytes | None:
 def _check_bytes(path: str, source: bytes) -> Finding | None:
     """What makes a file unreadable before its grammar is looked at."""
     if len(source) > SOURCE_BYTES:
-        return Finding(
-            path, 0, 0, "size", f"the file is larger than {SOURCE_BYTES >> 10} KB; submit source code only", True
-        )
+        return Finding(path, 0, 0, "size", message("lint.size", limit=SOURCE_BYTES >> 10), True)
     if (at := source.find(b"\0")) >= 0:
-        return Finding(
-            path, _line_of(source, at), 0, "nul", "a NUL byte: this is not a text file; save it as UTF-8", True
-        )
+        return Finding(path, _line_of(source, at), 0, "nul", message("lint.nul"), True)
     try:
         source.decode("utf-8")
     except UnicodeDecodeError as error:
-        shown = f"the byte 0x{source[error.start]:02x} is not UTF-8; save the file as UTF-8 or retype that character"
+        shown = message("lint.not_utf8", byte=source[error.start])
         return Finding(path, _line_of(source, error.start), 0, "encoding", shown, True)
     return _check_declared_encoding(path, source)
 
@@ -170,8 +169,7 @@ def _check_declared_encoding(path: str, source: bytes) -> Finding | None:
             name = declared.group(1).decode("ascii", "replace")
             plain = name.lower().replace("_", "-")
             if plain not in ("utf-8", "utf8", "ascii", "us-ascii") and not plain.startswith("utf-8-"):
-                message = f"the file declares the encoding '{_safe(name)}'; remove that line and save the file as UTF-8"
-                return Finding(path, number, 0, "encoding", message, True)
+                return Finding(path, number, 0, "encoding", message("lint.declared", name=_safe(name)), True)
         if line.split(b"#")[0].strip():
             break
     return None
@@ -183,23 +181,19 @@ def _conflicts(path: str, text: str) -> Iterator[Finding]:
     starts = [n for n, line in enumerate(lines, 1) if line.startswith("<<<<<<< ")]
     if starts and any(line.startswith(">>>>>>> ") for line in lines):
         for n in starts:
-            yield Finding(
-                path, n, 1, "conflict", "a merge conflict was left here; keep one side and remove the markers", False
-            )
+            yield Finding(path, n, 1, "conflict", message("lint.conflict"), False)
 
 
 def _syntax(path: str, text: str, error: SyntaxError) -> Finding:
     line = error.lineno or 0
     lines = _lines(text)
     shown = _safe(lines[line - 1].strip()) if 0 < line <= len(lines) else ""
-    message = f"Python cannot read this: {_safe(error.msg)}"
-    return Finding(path, line, max(error.offset or 0, 0), "syntax", f"{message}: {shown}" if shown else message, True)
+    problem = f"{_safe(error.msg)}: {shown}" if shown else _safe(error.msg)
+    return Finding(path, line, max(error.offset or 0, 0), "syntax", message("lint.syntax", problem=problem), True)
 
 
 def _too_deep(path: str) -> Finding:
-    return Finding(
-        path, 0, 0, "nesting", "the code is nested too deeply for Python to read; split the expression", True
-    )
+    return Finding(path, 0, 0, "nesting", message("lint.nesting"), True)
 
 
 class _Reader:
@@ -234,10 +228,7 @@ class _Reader:
         if node.level:
             package = _module_of(self.path).split(".")[: -node.level]
             if not package:
-                message = (
-                    "this relative import climbs above the package tinytorch; write `from tinytorch... import ...`"
-                )
-                yield self._finding(node, "import", message, True)
+                yield self._finding(node, "import", message("lint.climbs"), True)
                 return
             base = ".".join([*package, base] if base else package)
         found = list(self._imported(node, base))
@@ -247,8 +238,8 @@ class _Reader:
                 yield from self._imported(node, f"{base}.{alias.name}")
 
     def _imported(self, node: ast.stmt, module: str) -> Iterator[Finding]:
-        if message := self._refusal(module):
-            yield self._finding(node, "import", message, True)
+        if refusal := self._refusal(module):
+            yield self._finding(node, "import", refusal, True)
 
     def _refusal(self, module: str) -> str:
         """Why `module` may not be imported, or an empty string."""
@@ -258,52 +249,45 @@ class _Reader:
         if _covered(module, self.policy.allowed):
             return ""
         if _covered(module, self.policy.forbidden_standard):
-            return f"the module '{_safe(module)}' has no place in this assignment; remove the import"
+            return message("lint.no_place", module=_safe(module))
         if top in sys.stdlib_module_names:
             return ""
-        only = f"only {_listed(self.policy.allowed)} and the standard library may be imported"
+        allowed = _listed(self.policy.allowed)
         if top in READY_MADE:
-            return (
-                f"'{_safe(module)}' already does what you are asked to build; remove it and write it yourself: {only}"
-            )
-        return f"'{_safe(module)}' may not be imported: {only}; remove the import"
+            return message("lint.ready_made", module=_safe(module), allowed=allowed)
+        return message("lint.not_allowed", module=_safe(module), allowed=allowed)
 
     def _unavailable(self, module: str) -> str:
         for name, key in self.absent.items():
             if module == name or module.startswith(name + "."):
-                return (
-                    f"'{_safe(module)}' belongs to {key}, which {self.policy.assignment} does not build on; "
-                    "use only what the earlier assignments it requires provide"
-                )
+                return message("lint.later", module=_safe(module), key=key, assignment=self.policy.assignment)
         return ""
 
     def _called(self, node: ast.Call) -> Iterator[Finding]:
         name = _dotted(node.func)
         plain = name.removeprefix("builtins.")
         if plain in _DYNAMIC and (plain != name or name not in self.own_names):
-            yield self._finding(
-                node, "dynamic", f"`{name}` runs code that no one can read beforehand; write it out", False
-            )
+            yield self._finding(node, "dynamic", message("lint.dynamic", name=name), False)
         elif name in ("importlib.import_module", "import_module"):
-            yield self._finding(
-                node, "dynamic", "import modules with an `import` statement at the top of the file", False
-            )
+            yield self._finding(node, "dynamic", message("lint.import_module"), False)
 
     def _raised(self, node: ast.Raise) -> Iterator[Finding]:
         error = node.exc
         if isinstance(error, ast.Call) and _dotted(error.func) == "NotImplementedError" and error.args:
             text = error.args[0].value if isinstance(error.args[0], ast.Constant) else None
             if isinstance(text, str) and (found := _UNWRITTEN.match(text)):
-                yield self._finding(node, "unwritten", f"{_safe(found.group('what'))} is not written yet", False)
+                told = message("lint.unwritten", what=_safe(found.group("what")))
+                yield self._finding(node, "unwritten", told, False)
 
     def _assigned(self, node: ast.Assign | ast.AnnAssign) -> Iterator[Finding]:
         value = node.value
         if isinstance(value, ast.Constant) and value.value is ... and node.lineno in self.todo_lines:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            yield self._finding(node, "unwritten", f"{_safe(_dotted(target) or 'a value')} is not written yet", False)
+            what = _safe(_dotted(target) or "a value")
+            yield self._finding(node, "unwritten", message("lint.unwritten", what=what), False)
 
-    def _finding(self, node: ast.stmt | ast.expr, rule: str, message: str, fatal: bool) -> Finding:
-        return Finding(self.path, node.lineno, node.col_offset + 1, rule, message, fatal)
+    def _finding(self, node: ast.stmt | ast.expr, rule: str, told: str, fatal: bool) -> Finding:
+        return Finding(self.path, node.lineno, node.col_offset + 1, rule, told, fatal)
 
 
 def _todo_lines(text: str) -> frozenset[int]:

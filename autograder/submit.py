@@ -23,6 +23,7 @@ from autograder.intake.content import ATTACHMENT_BYTES, SOURCE_BYTES
 from autograder.intake.folders import list_folder
 from autograder.intake.paths import safe
 from autograder.lint import Finding, lint_source, policy_for
+from autograder.messages import message
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: the same files give the same bytes on any day
 
@@ -46,9 +47,7 @@ def write_submission(course: Course, assignment: Assignment, workspace: Path, ou
     """Write <short>_submission.zip from a workspace (or to `out`). On any error nothing is written or replaced."""
     workspace = Path(workspace)
     if not workspace.is_dir():
-        raise SubmitError(
-            f"there is no folder {safe(str(workspace))}; go to the assignment's folder or name it with --folder"
-        )
+        raise SubmitError(message("submit.no_folder", folder=safe(str(workspace))))
     target = _target(assignment, workspace, out)
     choice = find_files(list_folder(workspace), course, assignment)
     contents = _contents(choice)
@@ -59,9 +58,7 @@ def write_submission(course: Course, assignment: Assignment, workspace: Path, ou
         data = part.read_bytes()
         os.replace(part, target)
     except OSError as error:
-        raise SubmitError(
-            f"cannot write {safe(str(target))}: {error.strerror}; choose another place with --out"
-        ) from error
+        raise SubmitError(message("submit.unwritable", file=safe(str(target)), reason=error.strerror)) from error
     finally:
         part.unlink(missing_ok=True)
     return SubmitReport(target, tuple(sorted(contents)), len(data), hashlib.sha256(data).hexdigest(), warnings)
@@ -79,11 +76,8 @@ def recognise_assignment(course: Course, folder: Path) -> Assignment:
         return held[0]
     if held:
         keys = ", ".join(a.key for a in held)
-        raise UserError(f"{safe(str(folder))} holds files of {keys}; name one: tito submit {held[-1].short}")
-    raise UserError(
-        f"{safe(str(folder.resolve()))} holds no file of any assignment; "
-        "go to the assignment's folder, or name both: tito submit a01 --folder DIR"
-    )
+        raise UserError(message("submit.several", folder=safe(str(folder)), keys=keys, short=held[-1].short))
+    raise UserError(message("submit.none", folder=safe(str(folder.resolve()))))
 
 
 def _target(assignment: Assignment, workspace: Path, out: Path | None) -> Path:
@@ -92,11 +86,9 @@ def _target(assignment: Assignment, workspace: Path, out: Path | None) -> Path:
         return workspace / name
     target = Path(out) / name if Path(out).is_dir() else Path(out)
     if not target.parent.is_dir():
-        raise SubmitError(
-            f"there is no folder {safe(str(target.parent))} to write {safe(target.name)} into; make it first"
-        )
+        raise SubmitError(message("submit.no_place", folder=safe(str(target.parent)), file=safe(target.name)))
     if target.suffix.casefold() != ".zip":
-        raise SubmitError(f"{safe(target.name)} does not end in .zip; write --out {safe(target.stem)}.zip")
+        raise SubmitError(message("submit.no_zip", file=safe(target.name), stem=safe(target.stem)))
     return target
 
 
@@ -125,10 +117,13 @@ def _examine(path: Path, course: Course, assignment: Assignment) -> tuple[str, .
     if fatal := [finding for finding in findings if finding.fatal]:
         raise SubmitError("\n".join(str(finding) for finding in fatal))
     unwritten = [f for f in findings if f.rule == "unwritten"]
-    warnings = [*submission.notes, *(f"{i.path} is left out: {i.reason}" for i in submission.ignored)]
+    left_out = (message("submit.left_out", path=i.path, reason=i.reason) for i in submission.ignored)
+    warnings = [*submission.notes, *left_out]
     warnings += [str(finding) for finding in findings]
-    if unwritten:
-        warnings.append(f"{len(unwritten)} function{'s are' if len(unwritten) > 1 else ' is'} not written yet")
+    if len(unwritten) == 1:
+        warnings.append(message("submit.one_unwritten"))
+    elif unwritten:
+        warnings.append(message("submit.unwritten", count=len(unwritten)))
     return tuple(warnings)
 
 

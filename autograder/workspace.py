@@ -17,6 +17,7 @@ from pathlib import Path
 from autograder import compose, start
 from autograder.course import Assignment, Course, load_course
 from autograder.errors import UserError
+from autograder.messages import message
 from autograder.observe.handles import Handle
 
 
@@ -77,7 +78,7 @@ def find_workspace(course: Course, start: Path) -> tuple[Path, Assignment]:
         held = [a for a in course.assignments if any((folder / path).is_file() for path in a.writes)]
         if len(held) == 1:
             return folder, held[0]
-    raise UserError(f"{here} is not an assignment's folder; go to the folder that holds lab.ipynb and tinytorch/")
+    raise UserError(message("workspace.none", folder=here))
 
 
 def forget_framework() -> None:

@@ -20,6 +20,7 @@ from autograder.intake.models import Entry, Ignored, IntakeError, Listing, Submi
 from autograder.intake.notebooks import NOTEBOOK_BYTES, files_in_notebook
 from autograder.intake.paths import safe
 from autograder.intake.zips import list_zip
+from autograder.messages import message
 
 __all__ = ["Entry", "Ignored", "IntakeError", "Listing", "Submission", "SubmittedFile", "find_files", "receive", "safe"]
 
@@ -66,30 +67,24 @@ def _list(source: Path, limits: Limits) -> Listing:
     if source.is_dir():
         return list_folder(source)
     if not source.is_file():
-        raise IntakeError(f"there is no file or folder {safe(str(source))}; check the path")
+        raise IntakeError(message("intake.nothing_there", source=safe(str(source))))
     if source.suffix.casefold() == ".ipynb":
         return list_single(source, "notebook")
     if source.suffix.casefold() == ".py":
-        raise IntakeError(
-            f"{safe(source.name)} is a Python file; submit a zip (made by `tito submit`), a folder or a notebook"
-        )
+        raise IntakeError(message("intake.python_file", file=safe(source.name)))
     return list_zip(source, limits.upload_mb << 20)
 
 
 def _check_size(listing: Listing, limits: Limits) -> None:
     entries = listing.entries
     if len(entries) > limits.upload_files:
-        raise IntakeError(
-            f"{listing.label} holds {len(entries)} files, more than the {limits.upload_files} allowed; "
-            "submit only the assignment's files (`tito submit` makes such a zip)"
-        )
+        told = {"label": listing.label, "count": len(entries), "limit": limits.upload_files}
+        raise IntakeError(message("intake.many_files", **told))
     total = sum(entry.size for entry in entries)
     if total > limits.upload_mb << 20:
         largest = max(entries, key=lambda entry: entry.size)
-        raise IntakeError(
-            f"{listing.label} holds {total / 2**20:.0f} MB unpacked, more than the {limits.upload_mb} MB allowed; "
-            f"leave out data such as {safe(largest.path)}"
-        )
+        told = {"label": listing.label, "total": total / 2**20, "limit": limits.upload_mb}
+        raise IntakeError(message("intake.large", **told, path=safe(largest.path)))
 
 
 def _with_cells(listing: Listing, assignment: Assignment) -> Listing:
@@ -140,7 +135,7 @@ def _attach(root: Path, choice: Choice) -> tuple[tuple[SubmittedFile, ...], tupl
     except IntakeError as error:
         reason = str(error)
     except UnicodeDecodeError:
-        reason = "it is not UTF-8 text; save it again as UTF-8"
+        reason = message("intake.reflection_not_utf8")
     else:
         return _lay_out(root, [(attachment.path, data)]), choice.ignored
     return _lay_out(root, []), (*choice.ignored, Ignored(safe(attachment.entry.path), reason))

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from autograder.course import Assignment, Course
 from autograder.intake.models import Entry, Ignored, IntakeError, Listing
 from autograder.intake.paths import clutter, safe, shadowed
+from autograder.messages import message
 
 REFLECTION = "reflection.md"
 NAMED = 6  # how many files a message lists
@@ -65,7 +66,7 @@ def choose(listing: Listing, course: Course, assignment: Assignment) -> Choice:
     if not files:
         raise IntakeError(_nothing(listing, course, assignment))
     missing = tuple(path for path in assignment.writes if path not in {c.path for c in files})
-    notes += [f"{path} was not submitted; the untouched stub stands in for it" for path in missing]
+    notes += [message("intake.not_submitted", path=path) for path in missing]
     attachment, reflection_notes = _reflection(listing, files[0])
     taken = [*files, attachment] if attachment else files
     ignored = [*listing.ignored, *_rest(listing, course, taken, {c.path: c for c in files})]
@@ -117,10 +118,10 @@ def _owner(path: str, course: Course) -> str | None:
 
 def _moved(wanted: str, entry: Entry) -> list[str]:
     if entry.path == wanted:
-        return [f"{wanted} was read from the notebook {entry.origin}"] if entry.origin else []
+        return [message("intake.from_notebook", path=wanted, notebook=entry.origin)] if entry.origin else []
     if entry.path.endswith("/" + wanted):
-        return [f"{wanted} was taken from the folder {safe(entry.path.removesuffix(wanted))}"]
-    return [f"{safe(entry.path)} was taken as {wanted}"]
+        return [message("intake.from_folder", path=wanted, folder=safe(entry.path.removesuffix(wanted)))]
+    return [message("intake.taken_as", path=safe(entry.path), wanted=wanted)]
 
 
 def _reflection(listing: Listing, code: Chosen) -> tuple[Chosen | None, tuple[str, ...]]:
@@ -129,7 +130,7 @@ def _reflection(listing: Listing, code: Chosen) -> tuple[Chosen | None, tuple[st
     beside = code.entry.path.removesuffix(code.path) + REFLECTION
     best = [entry for entry in found if entry.path == beside] or found
     if len(best) > 1:
-        return None, (f"{len(best)} files are called {REFLECTION}, so none was taken; keep one beside tinytorch/",)
+        return None, (message("intake.reflections", count=len(best), name=REFLECTION),)
     return (Chosen(REFLECTION, best[0]) if best else None), ()
 
 
@@ -142,53 +143,50 @@ def _reason(path: str, course: Course, own: dict[str, Chosen]) -> str:
     """Why a file that nothing is wrong with plays no part."""
     for wanted in own:
         if path.endswith("/" + wanted) or path.rsplit("/", 1)[-1] == wanted.rsplit("/", 1)[1]:
-            return f"another copy of {wanted}; {safe(own[wanted].entry.shown)} counts"
+            return message("intake.another_copy", path=wanted, other=safe(own[wanted].entry.shown))
     if owner := _owner(path, course):
-        return f"belongs to {owner}"
+        return message("intake.of_other", key=owner)
     at = path.find("tinytorch/")
     if at >= 0 and (course.frame / path[at:].removeprefix("tinytorch/")).is_file():
-        return "belongs to the framework's frame, which is given"
+        return message("intake.of_frame")
     if path.endswith(".pth"):
-        return "a .pth file, which Python would run at start; it is never used"
+        return message("intake.pth")
     if module := shadowed(path):
-        return f"named like the module '{module}', which it would hide; it is never used"
+        return message("intake.shadows", module=module)
     if path.casefold().endswith((".zip", ".tar", ".gz", ".7z", ".rar")):
-        return "an archive inside the upload, which is not opened"
-    return "not part of this assignment"
+        return message("intake.archive")
+    return message("intake.no_part")
 
 
 def _ambiguous(wanted: str, found: list[Entry], listing: Listing) -> str:
     if len({entry.path for entry in found}) == 1 and not any(entry.origin for entry in found):
-        return f"{safe(found[0].path)} is in {listing.label} {len(found)} times; keep one"
+        return message("intake.repeated", path=safe(found[0].path), label=listing.label, count=len(found))
     if len({entry.path.casefold() for entry in found}) == 1 and len({entry.path for entry in found}) > 1:
         names = " and ".join(safe(entry.path) for entry in found[:NAMED])
-        return f"{names} differ only in upper and lower case; keep {wanted}"
-    return f"{len(found)} files could be {wanted}: {_names(found)}; keep one, at {wanted}"
+        return message("intake.case_only", names=names, path=wanted)
+    return message("intake.ambiguous", count=len(found), path=wanted, names=_names(found))
 
 
 def _nothing(listing: Listing, course: Course, assignment: Assignment) -> str:
     """Why an upload in which no file of the assignment was found is refused."""
     wanted = " or ".join(assignment.writes)
     if barred := _barred(listing, assignment):
-        return f"{barred.path} in {listing.label} cannot be used: {barred.reason}"
+        return message("intake.barred", path=barred.path, label=listing.label, reason=barred.reason)
     if not listing.entries:
-        first = next((f" that can be used ({i.path}: {i.reason})" for i in listing.ignored), "")
-        return f"{listing.label} holds no files{first}; expected {wanted}"
+        if listing.ignored:
+            path, reason = listing.ignored[0].path, listing.ignored[0].reason
+            return message("intake.no_usable", label=listing.label, path=path, reason=reason, wanted=wanted)
+        return message("intake.no_files", label=listing.label, wanted=wanted)
     others = {e.path: owner for e in listing.entries if (owner := _owner(e.path, course))}
     if others:
         path, owner = next(iter(others.items()))
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        return (
-            f"wrong assignment: {listing.label} holds {safe(path)} of {owner}{more}, "
-            f"but {assignment.key} expects {wanted}; "
-            f"submit it to {owner}, or make the zip in the folder of {assignment.key}"
-        )
+        told = {"label": listing.label, "path": safe(path), "owner": owner, "more": more}
+        return message("intake.wrong_assignment", **told, key=assignment.key, wanted=wanted)
     if listing.kind == "notebook":
-        return (
-            f"{listing.label} has no cell that writes {wanted}; "
-            f"begin the cell that holds that file with the line `%%writefile {assignment.writes[0]}`"
-        )
-    return f"{wanted} is missing from {listing.label}; found {_names(listing.entries)}; {_remedy(listing, assignment)}"
+        return message("intake.no_cell", label=listing.label, wanted=wanted, path=assignment.writes[0])
+    found, remedy = _names(listing.entries), _remedy(listing, assignment)
+    return message("intake.missing", wanted=wanted, label=listing.label, found=found, remedy=remedy)
 
 
 def _barred(listing: Listing, assignment: Assignment) -> Ignored | None:
@@ -201,10 +199,10 @@ def _remedy(listing: Listing, assignment: Assignment) -> str:
     names = {entry.path.rsplit("/", 1)[-1]: entry.path for entry in listing.entries}
     for wanted in assignment.writes:
         if match := get_close_matches(wanted.rsplit("/", 1)[1], list(names), n=1, cutoff=0.75):
-            return f"rename {safe(names[match[0]])} to {wanted} if that is the file you mean"
+            return message("intake.rename", path=safe(names[match[0]]), wanted=wanted)
     if all(name.casefold().endswith(".zip") for name in names):
-        return "a zip inside the upload is not opened: submit the inner one"
-    return f"make the zip with `tito submit {assignment.short}`"
+        return message("intake.inner_zip")
+    return message("intake.make_zip", short=assignment.short)
 
 
 def _names(entries: list[Entry] | tuple[Entry, ...]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autograder.intake.models import Entry, Ignored, IntakeError, Listing, too_large
 from autograder.intake.paths import DEEPEST, UnusablePath, clean, clutter, safe
+from autograder.messages import message
 
 CHUNK = 1 << 16
 MOST_ENTRIES = 20_000
@@ -41,8 +42,9 @@ class _Walk:
                 children = sorted(scan, key=lambda child: child.name)
         except OSError as error:
             if not prefix:
-                raise IntakeError(f"cannot read {self.label}: {error.strerror}; check its permissions") from error
-            self._ignore(prefix, "the folder cannot be read")
+                told = message("intake.unreadable", path=self.label, reason=error.strerror)
+                raise IntakeError(told) from error
+            self._ignore(prefix, message("intake.folder_unreadable"))
             return
         for child in children:
             self._count()
@@ -53,22 +55,22 @@ class _Walk:
             status = child.stat(follow_symlinks=False)
             path = clean(name)
             if "\\" in name:
-                raise UnusablePath("its name holds a backslash")
+                raise UnusablePath(message("intake.backslash"))
         except (OSError, UnusablePath) as error:
-            self._ignore(name, str(error) if isinstance(error, UnusablePath) else "it cannot be read")
+            self._ignore(name, str(error) if isinstance(error, UnusablePath) else message("intake.cannot_read"))
             return
         if stat.S_ISDIR(status.st_mode):
             if left_behind := clutter(path + "/"):
                 self.ignored.append(Ignored(safe(left_behind[0]), left_behind[1]))
             elif depth + 1 > DEEPEST:
-                self._ignore(name, "its folders are nested too deeply")
+                self._ignore(name, message("intake.deep"))
             else:
                 self.enter(Path(child.path), name + "/", depth + 1)
         elif stat.S_ISREG(status.st_mode):
             self.entries.append(Entry(path, status.st_size, _Reader(Path(child.path), path)))
         else:
             link = stat.S_ISLNK(status.st_mode)
-            self._ignore(name, "it is a link; submit the file itself" if link else "it is not an ordinary file")
+            self._ignore(name, message("intake.link") if link else message("intake.not_ordinary"))
 
     def _ignore(self, name: str, reason: str) -> None:
         self.ignored.append(Ignored(safe(name), reason))
@@ -76,9 +78,7 @@ class _Walk:
     def _count(self) -> None:
         self._seen += 1
         if self._seen > MOST_ENTRIES:
-            raise IntakeError(
-                f"{self.label} holds more than {MOST_ENTRIES} entries; submit only the assignment's files"
-            )
+            raise IntakeError(message("intake.many_entries", label=self.label, limit=MOST_ENTRIES))
 
 
 class _Reader:
@@ -92,10 +92,11 @@ class _Reader:
         try:
             with os.fdopen(os.open(self._file, flags), "rb") as stream:
                 if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                    raise IntakeError(f"{safe(self._path)} is not an ordinary file; submit the file itself")
+                    raise IntakeError(message("intake.file_itself", path=safe(self._path)))
                 data = stream.read(limit + 1)
         except OSError as error:
-            raise IntakeError(f"cannot read {safe(self._path)}: {error.strerror}; check its permissions") from error
+            told = message("intake.unreadable", path=safe(self._path), reason=error.strerror)
+            raise IntakeError(told) from error
         if len(data) > limit:
             raise too_large(safe(self._path), limit)
         return data

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.errors import UserError
+from autograder.messages import message
 
 
 class IntakeError(UserError):
@@ -92,4 +93,4 @@ def digest_of(files: tuple[SubmittedFile, ...]) -> str:
 
 def too_large(path: str, limit: int) -> IntakeError:
     """The refusal of one file that holds more than it may; `path` is safe to print."""
-    return IntakeError(f"{path} is larger than {limit >> 10} KB, the most it may hold; leave data out of it")
+    return IntakeError(message("intake.file_large", path=path, limit=limit >> 10))

@@ -13,6 +13,7 @@ from typing import Any
 
 from autograder.intake.models import Entry, IntakeError, too_large
 from autograder.intake.paths import UnusablePath, clean, safe
+from autograder.messages import message
 
 NOTEBOOK_BYTES = 16 << 20  # figures are stored inside
 _MAGICS = ("%%writefile", "%%file")
@@ -29,10 +30,7 @@ def files_in_notebook(name: str, data: bytes) -> tuple[Entry, ...]:
             continue
         path, append = target
         if append and path not in written:
-            raise IntakeError(
-                f"{label}: code cell {number} appends to {safe(path)}, which no earlier cell writes; "
-                f"begin the first cell of that file with `%%writefile {safe(path)}`"
-            )
+            raise IntakeError(message("intake.append_first", label=label, number=number, path=safe(path)))
         body = body if body.endswith("\n") or not body else body + "\n"
         written[path] = written[path] + body if append else body
     return tuple(_entry(path, text.encode("utf-8", "surrogatepass"), label) for path, text in written.items())
@@ -42,10 +40,10 @@ def _code_cells(label: str, data: bytes) -> list[str]:
     try:
         notebook = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise IntakeError(f"{label} is not a readable notebook; open it in Jupyter and save it again") from error
+        raise IntakeError(message("intake.notebook_unreadable", label=label)) from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
-        raise IntakeError(f"{label} is not a notebook of the current format; open it in Jupyter and save it again")
+        raise IntakeError(message("intake.notebook_old", label=label))
     code = [cell for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code"]
     return [_text(cell.get("source")) for cell in code]
 

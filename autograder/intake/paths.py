@@ -10,6 +10,8 @@ import re
 import sys
 import unicodedata
 
+from autograder.messages import message
+
 SHOWN = 120  # characters of a name that a message may hold
 LONGEST = 1024  # characters of a path that are worth reading
 DEEPEST = 32  # folders
@@ -75,19 +77,19 @@ def clean(raw: str) -> str:
     Backslashes are folders: some Windows programs write them into zips against the format's rules.
     """
     if len(raw) > LONGEST:
-        raise UnusablePath("its path is too long")
+        raise UnusablePath(message("intake.long"))
     if any(_is_control(c) for c in raw):
-        raise UnusablePath("its name holds control characters")
+        raise UnusablePath(message("intake.controls"))
     path = raw.replace("\\", "/")
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if path.startswith("/") or (parts and re.match(r"[A-Za-z]:", parts[0])):
-        raise UnusablePath("its path is absolute")
+        raise UnusablePath(message("intake.absolute"))
     if ".." in parts:
-        raise UnusablePath("its path leaves the upload")
+        raise UnusablePath(message("intake.leaves"))
     if not parts:
-        raise UnusablePath("it has no name")
+        raise UnusablePath(message("intake.nameless"))
     if len(parts) > DEEPEST:
-        raise UnusablePath("its folders are nested too deeply")
+        raise UnusablePath(message("intake.deep"))
     return "/".join(parts)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from autograder.intake.models import Entry, Ignored, IntakeError, Listing, too_large
 from autograder.intake.paths import UnusablePath, clean, safe
+from autograder.messages import message
 
 CHUNK = 1 << 16
 MOST_ENTRIES = 20_000  # a table of contents beyond this is not even parsed: 46 bytes of it cost a kilobyte of memory
@@ -56,7 +57,7 @@ def list_zip(source: Path, limit: int) -> Listing:
             ignored.append(Ignored(safe(info.orig_filename), reason))
             continue
         if "\\" in info.orig_filename:
-            notes.add("the zip's paths hold backslashes, which were read as folders")
+            notes.add(message("intake.backslashes"))
         path = clean(info.orig_filename)
         entries.append(Entry(path, info.file_size, _Reader(archive, info, path, label)))
     return Listing(label, "zip", tuple(entries), tuple(ignored), tuple(sorted(notes)))
@@ -67,34 +68,32 @@ def _read_whole(source: Path, label: str, limit: int) -> bytes:
         with source.open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        raise IntakeError(f"cannot read {label}: {error.strerror}; check the path and its permissions") from error
+        raise IntakeError(message("intake.unreadable", path=label, reason=error.strerror)) from error
     if len(data) > limit:
-        raise IntakeError(f"{label} is larger than {limit >> 20} MB; zip only the files of the assignment")
+        raise IntakeError(message("intake.zip_large", label=label, limit=limit >> 20))
     return data
 
 
 def _open(data: bytes, label: str) -> zipfile.ZipFile:
     if not data:
-        raise IntakeError(f"{label} is empty (0 bytes); make the zip again with `tito submit`")
+        raise IntakeError(message("intake.zip_empty", label=label))
     if data.count(_DIRECTORY_ENTRY) > MOST_ENTRIES:
-        raise IntakeError(f"{label} holds more than {MOST_ENTRIES} entries; zip only the files of the assignment")
+        raise IntakeError(message("intake.many_entries", label=label, limit=MOST_ENTRIES))
     try:
         return zipfile.ZipFile(io.BytesIO(data))
     except UnicodeDecodeError as error:
-        raise IntakeError(
-            f"{label} holds a file name that is not UTF-8; make the zip again with `tito submit`"
-        ) from error
+        raise IntakeError(message("intake.zip_names", label=label)) from error
     except _BROKEN as error:
-        raise IntakeError(f"{label} {_diagnose(data)}; make the zip again with `tito submit`") from error
+        raise IntakeError(_diagnose(label, data)) from error
 
 
-def _diagnose(data: bytes) -> str:
+def _diagnose(label: str, data: bytes) -> str:
     for magic, what in _OTHER_FORMATS:
         if data.startswith(magic):
-            return f"is {what}, not a zip file"
+            return message("intake.other_format", label=label, what=what)
     if data.startswith(b"PK"):
-        return "is a damaged zip file (the upload may have been cut off)"
-    return "is not a zip file"
+        return message("intake.zip_damaged", label=label)
+    return message("intake.no_zip", label=label)
 
 
 def _unusable(info: zipfile.ZipInfo, overlaps: bool) -> str:
@@ -105,17 +104,17 @@ def _unusable(info: zipfile.ZipInfo, overlaps: bool) -> str:
         return str(error)
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
-        return "it is a link; put the file itself into the zip"
+        return message("intake.link")
     if kind not in (0, stat.S_IFREG):
-        return "it is not an ordinary file"
+        return message("intake.not_ordinary")
     if info.flag_bits & 0x2041:  # encrypted, strongly encrypted, masked headers
-        return "it is encrypted; make the zip without a password"
+        return message("intake.encrypted")
     if info.compress_type not in _OPENABLE:
-        return "it is compressed in an unusual way; make the zip with `tito submit`"
+        return message("intake.compressed")
     if overlaps:
-        return "its data overlaps another entry's"
+        return message("intake.overlaps")
     if info.file_size > BOMB_BYTES and info.file_size > BOMB_RATIO * max(info.compress_size, 1):
-        return f"it would unpack to {info.file_size / 2**20:.0f} MB from {max(info.compress_size, 1)} bytes"
+        return message("intake.bomb", size=info.file_size / 2**20, bytes=max(info.compress_size, 1))
     return ""
 
 
@@ -156,4 +155,4 @@ class _Reader:
         return b"".join(parts)
 
     def _damaged(self) -> IntakeError:
-        return IntakeError(f"{safe(self._path)} is damaged inside {self._label}; make the zip again with `tito submit`")
+        return IntakeError(message("intake.entry_damaged", path=safe(self._path), label=self._label))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from autograder.messages import message
+
 
 class Status(str, Enum):
     """How a case ended. Only `PASSED` earns points; `GRADER_ERROR` is our fault and is never counted as a zero."""
@@ -90,4 +92,4 @@ class Verdict:
 
 def with_call(asked: str, came: str) -> str:
     """What a student reads where no answer came that could be compared with anything."""
-    return f"asked:    {asked}\nexpected: an answer\ncame:     {came}" if asked else came
+    return message("judge.asked", asked=asked, came=came) if asked else came

@@ -21,6 +21,7 @@ from autograder.errors import GraderError
 from autograder.expect import Call, Mismatch, StudentError, recording_calls, recording_measures, recording_numbers
 from autograder.judge.cases import CaseResult, Status, Verdict, with_call
 from autograder.judge.testfiles import Case, TestFile
+from autograder.messages import message
 from autograder.observe.client import Ending, ObserverLost, ObserverTimeout
 from autograder.observe.handles import Handle
 
@@ -151,7 +152,7 @@ class _Judging:
     def _unimported(self, case: Case, problem: Outcome) -> CaseResult:
         if problem.status is Status.GRADER_ERROR:
             return self._result(case, problem, 0.0, None)
-        skipped = Outcome(Status.SKIPPED, "the module cannot be imported, so this was not tried", problem.unwritten)
+        skipped = Outcome(Status.SKIPPED, message("judge.unimported"), problem.unwritten)
         return self._result(case, skipped, 0.0, None)
 
     def verdict(self) -> Verdict:
@@ -159,7 +160,7 @@ class _Judging:
         results = []
         for file in self.files:
             for case in file.cases:
-                waiting = Outcome(Status.SKIPPED, "this has not run yet")
+                waiting = Outcome(Status.SKIPPED, message("judge.not_run"))
                 results.append(self.done.get((file.name, case.id)) or self._result(case, waiting, 0.0, None))
         return Verdict(self.bench.assignment.key, tuple(results), self.notes)
 
@@ -182,13 +183,13 @@ class _Judging:
                 finally:
                     ending = observation.close()
             except StudentError as error:
-                return Outcome(Status.ERROR, "importing your module " + _raised(error, self._source_line))
+                return Outcome(Status.ERROR, message("judge.import_raised", what=_raised(error, self._source_line)))
             except ObserverTimeout:
                 seconds = self.bench.limits.import_seconds
-                return Outcome(Status.TIMED_OUT, f"importing your module did not end within {seconds:g} s")
+                return Outcome(Status.TIMED_OUT, message("judge.import_slow", seconds=seconds))
             except ObserverLost as error:
                 if last:
-                    return Outcome(Status.CRASHED, f"importing your module ended the process: {_death(error, ending)}")
+                    return Outcome(Status.CRASHED, message("judge.import_ended", how=_death(error, ending)))
             except GraderError as error:
                 if last:
                     return Outcome(Status.GRADER_ERROR, str(error))
@@ -197,10 +198,7 @@ class _Judging:
     def _judge_case(self, case: Case) -> CaseResult:
         if time.monotonic() >= self.deadline:
             seconds = self.bench.limits.submission_seconds
-            late = Outcome(
-                Status.SKIPPED, f"not run: the {seconds:g} s for the whole submission were used up before it"
-            )
-            return self._result(case, late, 0.0, None)
+            return self._result(case, Outcome(Status.SKIPPED, message("judge.late", seconds=seconds)), 0.0, None)
         result = self._try_case(case)
         if result.status is Status.GRADER_ERROR and not self.bench.alive:
             # The fork server was killed: that says nothing about the submission, so the case is judged again, once.
@@ -252,7 +250,8 @@ class _Judging:
         if lost is None:
             outcome = self._settled(case, outcome, environment)
         else:
-            outcome = Outcome(Status.CRASHED, with_call(_last(calls), f"the process ended: {_death(lost, ending)}"))
+            ended = message("judge.ended", how=_death(lost, ending))
+            outcome = Outcome(Status.CRASHED, with_call(_last(calls), ended))
         result = self._result(case, outcome, time.monotonic() - started, ending)
         recorded = tuple(numbers.items()) if outcome.status is Status.PASSED else ()
         return replace(result, measured=tuple(measures), recorded=recorded)
@@ -265,17 +264,18 @@ class _Judging:
             return Outcome(Status.FAILED, str(error))
         except StudentError as error:
             if "NotImplementedError" in error.kinds:
-                blank = "not written yet: " + _raised(error, self._source_line, "")
+                blank = message("judge.unwritten", what=_raised(error, self._source_line, ""))
                 return Outcome(Status.ERROR, with_call(_last(calls), blank), unwritten=True)
-            return Outcome(Status.ERROR, with_call(_last(calls), "your code " + _raised(error, self._source_line)))
+            raised = message("judge.raised", what=_raised(error, self._source_line))
+            return Outcome(Status.ERROR, with_call(_last(calls), raised))
         except ObserverTimeout:
             seconds = self.bench.limits.case_seconds
-            return Outcome(Status.TIMED_OUT, with_call(_last(calls), f"no answer within {seconds:g} s"))
+            return Outcome(Status.TIMED_OUT, with_call(_last(calls), message("judge.no_answer", seconds=seconds)))
         except (ObserverLost, GraderError):
             raise
         except Exception as error:
             raised = f"{type(error).__name__}: {error}"
-            odd = with_call(_last(calls), f"a value that the test cannot read ({raised})")
+            odd = with_call(_last(calls), message("judge.unreadable", what=raised))
             return Outcome(Status.GRADER_ERROR, f"the test itself raised {raised}", odd=odd)
         return Outcome(Status.PASSED)
 
@@ -355,23 +355,22 @@ def _message(case: Case, outcome: Outcome, printed: str) -> str:
     if outcome.status is Status.PASSED:
         return case.success_message or ""
     if outcome.status is Status.GRADER_ERROR:
-        return "The grader failed here, not your program. A person has been asked to look; you lose nothing by it."
+        return message("judge.ours")
     if outcome.status is Status.SKIPPED:
         return outcome.text
     parts = [case.failure_message] if case.failure_message else []
     if not case.hidden:
         parts.insert(0, outcome.text)
         if printed.strip():
-            parts.append(f"your program printed:\n{_printable(printed[:PRINTED])}")
+            parts.append(message("judge.printed", text=_printable(printed[:PRINTED])))
     elif outcome.unwritten:
-        parts = ["a function that this needs is not written yet"]
-    elif outcome.status is not Status.FAILED:
-        parts.insert(
-            0,
-            {Status.ERROR: "your code raised an exception", Status.TIMED_OUT: "your code took too long"}.get(
-                outcome.status, "your code ended the process"
-            ),
-        )
+        parts = [message("judge.hidden_unwritten")]
+    elif outcome.status is Status.ERROR:
+        parts.insert(0, message("judge.hidden_raised"))
+    elif outcome.status is Status.TIMED_OUT:
+        parts.insert(0, message("judge.hidden_slow"))
+    elif outcome.status is Status.CRASHED:
+        parts.insert(0, message("judge.hidden_ended"))
     return "\n".join(parts)
 
 
@@ -391,12 +390,12 @@ def _last(calls: list[Call]) -> str:
 
 def _death(error: ObserverLost, ending: Ending | None) -> str:
     if ending and ending.signal in ("SIGXCPU",):
-        return "it used more CPU time than a case may"
+        return message("judge.how_cpu")
     if ending and ending.signal and ending.signal != "SIGKILL":
-        return f"it was ended by {ending.signal}"
+        return message("judge.how_signal", signal=ending.signal)
     if "not readable" in str(error):
         return str(error)
-    return "it stopped without an answer (os._exit, a crash, or too much memory)"
+    return message("judge.how_silent")
 
 
 def _printable(text: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from autograder import check as checking
 from autograder import compose
-from autograder.check import LocalBench, check
+from autograder.check import LocalBench, Session, check
 from autograder.errors import GraderError, UserError
 from autograder.judge.cases import CaseResult, Status
 from autograder.judge.run import Watcher, judge
@@ -108,6 +111,49 @@ def test_a_loop_and_an_exit_each_cost_their_own_case(mini, work, impatient):
         assert re.fullmatch(
             rf"asked:    student\.{probe}\(\[.*\]\)\nexpected: an answer\ncame:     {re.escape(end)}", case.message
         )
+
+
+def test_a_case_that_sleeps_for_ever_is_given_up(mini, work, impatient):
+    minicourse.put_numbers(work, numbers(double="import time; time.sleep(600)"))
+    checked = check(mini, mini.assignment("a01"), work)
+    assert [case.status for case in checked.cases] == [Status.TIMED_OUT, Status.PASSED]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="stops a process as a busy machine would")
+def test_a_worker_that_gets_no_time_for_longer_than_a_case_may_take_is_waited_for(mini, work, impatient):
+    # Stopped for twice as long as the patience with a case: nobody's fault.
+    minicourse.put_numbers(work, numbers())
+    with Session(mini, mini.assignment("a01"), work) as session:
+        timers = []
+
+        def stop(case: CaseResult) -> None:
+            pid = session.worker.process.pid
+            os.kill(pid, signal.SIGSTOP)
+            timers.append(threading.Timer(2.0, os.kill, (pid, signal.SIGCONT)))
+            timers[-1].start()
+
+        checked = session.check(finished=stop)
+        assert timers
+        for timer in timers:
+            timer.join()
+    assert [case.status for case in checked.cases] == [Status.PASSED] * 2
+
+
+def test_patience_ends_with_cpu_time_or_with_ticks_of_idleness_not_with_a_clock():
+    busy, idle, slow = (checking._Patience(10.0) for _ in range(3))
+    for tick in range(39):
+        busy.tick(tick * 0.25)
+        idle.tick(0.0)
+        slow.tick(tick * 0.01)
+    assert not busy.over()
+    assert not idle.over()
+    busy.tick(10.0)
+    idle.tick(0.0)
+    assert busy.over()
+    assert idle.over()
+    for tick in range(39, 400):  # a twenty-fifth of the machine, for a hundred seconds
+        slow.tick(tick * 0.01)
+    assert not slow.over()
 
 
 def test_a_program_that_never_lets_go_is_left_once_every_case_has_ended(mini, work):

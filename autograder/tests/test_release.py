@@ -78,6 +78,33 @@ def test_every_setting_is_a_file_that_its_program_can_read(releases):
     assert "$" not in readme
 
 
+# Of the properties that containers.dev defines for a container made from an image, those that are used here.
+CONTAINER = {
+    "name": str,
+    "image": str,
+    "mounts": list,
+    "containerEnv": dict,
+    "postCreateCommand": str,
+    "customizations": dict,
+}
+
+
+def test_the_dev_container_is_one_and_is_set_up_as_the_readme_says(releases):
+    files = releases["a01"].files
+    container = json.loads(files[".devcontainer/devcontainer.json"])
+    for name, value in container.items():
+        assert isinstance(value, CONTAINER[name])
+    assert re.fullmatch(r"python:3\.1\d-\w+", container["image"])  # Debian's: no system package is missing for wheels
+    assert container["postCreateCommand"] in files["README.md"].decode()
+    # The environment of the machine around it, made by another Python, is left alone.
+    (mount,) = container["mounts"]
+    told = dict(part.split("=") for part in mount.split(","))
+    assert (told["target"], told["type"]) == ("${containerWorkspaceFolder}/.venv", "volume")
+    assert all(isinstance(value, str) for value in container["containerEnv"].values())
+    recommended = json.loads(files[".vscode/extensions.json"])["recommendations"]
+    assert container["customizations"]["vscode"]["extensions"] == recommended
+
+
 def test_the_same_course_gives_the_same_bytes_and_ordinary_files_alone(mini, tmp_path):
     made = [release(mini, mini.assignment("a02"), tmp_path / name) for name in ("one", "two")]
     assert made[0].sha256 == made[1].sha256
@@ -106,18 +133,26 @@ def test_only_data_sets_that_are_spoken_of_are_sent(own, tmp_path):
 # What may not be in it.
 
 LEAKS = {
-    "a hidden case": ("a01_numbers/tests/test_more.py", None, "the body of the hidden case a01_numbers/test_double.py matrix"),
-    "a title": ("hints/a01_numbers.json", '"The mean is taken over the rows\' number"', "of the misconception rows_only"),
+    "a hidden case": (
+        "a01_numbers/tests/test_more.py",
+        None,
+        "the body of the hidden case a01_numbers/test_double.py matrix",
+    ),
+    "a title": (
+        "hints/a01_numbers.json",
+        '"The mean is taken over the rows\' number"',
+        "of the misconception rows_only",
+    ),
     "a name": ("hints/a01_numbers.json", '"rows_only"', "the name of the misconception rows_only"),
     "a message": ("README.md", "Does it work for more than one dimension?", "of the hidden case matrix of a01_numbers"),
     "a whole file": ("hints/misconceptions.yaml", "[]", "a file of this name is not for students"),
     "a kill matrix": ("solutions/a01_numbers/kills.json", "{}", "a file of this name is not for students"),
 }
-LONG = '''    # BEGIN SOLUTION
+LONG = """    # BEGIN SOLUTION
     first = np.asarray(x) * factor_of_x + offset_of_x
     second = np.maximum(first, 0) - np.minimum(first, 0)
     return np.concatenate([first.ravel(), second.ravel()])
-    # END SOLUTION'''
+    # END SOLUTION"""
 
 
 @pytest.mark.parametrize("kind", LEAKS)

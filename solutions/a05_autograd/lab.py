@@ -124,7 +124,8 @@ ax.set_title("y = (h * (h @ w) + h).sum() with h = tanh(x @ w + b); numbers tell
 plt.show()
 
 # %% [markdown]
-# The same graph as text, for `dot -Tsvg` and for editors that draw DOT:
+# The same graph as text, for `dot -Tsvg` and for editors that draw DOT. Where there is neither, write it to `graph.dot`
+# and run `tito draw graph.dot`: any browser shows what that makes.
 
 # %%
 print(graph_to_dot(y, names)[:400], "...")
