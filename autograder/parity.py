@@ -78,7 +78,7 @@ def samples(course: Course, assignment: Assignment) -> tuple[Sample, ...]:
         like("chatter", source + "\n\nprint('all tests passed ' * 9999)\n"),
         like("late", source, _metadata(course, assignment, timedelta(hours=30))),
         like("extended", source, _metadata(course, assignment, timedelta(hours=30), timedelta(days=1))),
-        Sample("notebook", {"lab.ipynb": _notebook(good)}),
+        Sample("notebook", {"lab.ipynb": notebook(good)}),
         Sample("nested", _nested(good)),
         Sample("wrong-assignment", {_foreign(course, assignment): b"x = 1\n"}),
         Sample("garbage", {path: random.Random(0).randbytes(2000), "notes.txt": b"\xff\xfe"}),
@@ -151,7 +151,7 @@ def _applied(wrong: Misconception, source: str) -> str:
     return source
 
 
-def _notebook(files: Mapping[str, str]) -> bytes:
+def notebook(files: Mapping[str, str]) -> bytes:
     sources = [f"%%writefile {path}\n{text}" for path, text in files.items()]
     cells = [{"cell_type": "code", "source": text.splitlines(keepends=True), "outputs": []} for text in sources]
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()

@@ -8,6 +8,7 @@
     digest     what decides a score, in one number: the course's side and the upload's
     work       the unit of work: one upload, a pure function that any process on any machine can run
     pool       judges in worker processes of this machine
+    cluster    judges on a Dask cluster instead; `station` is the worker's side, `parcel` an upload on its way
     gradebook  SQLite: the file, its schema and what people do with it by hand
     ledger     the gradebook's side of a batch: uploads, gradings, events
     run        a batch from its folder to its last line, and going on after a crash

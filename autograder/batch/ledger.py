@@ -295,7 +295,7 @@ def state_of(grade: Grade, refused: bool) -> str:
 
 
 def write_grading(
-    book: Gradebook, course: Course, image: str, batch: Batch, attempt: Attempt, due: datetime, refused: bool,
+    book: Gradebook, course: Course, batch: Batch, attempt: Attempt, due: datetime, refused: bool,
     outcome: Outcome,
 ) -> None:  # fmt: skip
     """Write a grading with its cases, in place of the one before; a transaction of its own."""
@@ -308,7 +308,7 @@ def write_grading(
         "due": stamp(due),
         "course_version": course.version,
         "course_digest": batch.course_digest,
-        "image": image,
+        "image": outcome.image,
         "versions": json.dumps(outcome.versions),
         "graded_at": now(),
         "results": zlib.compress(outcome.results),

@@ -293,7 +293,7 @@ def grade_all(
     jobs = {job.attempt.id: job for job in plan.jobs}
     for work, outcome in judges.run([job.work for job in plan.jobs]):
         job = jobs.pop(work.name)
-        ledger.write_grading(book, course, image_version(), plan.batch, job.attempt, job.due, job.refused, outcome)
+        ledger.write_grading(book, course, plan.batch, job.attempt, job.due, job.refused, outcome)
         _write_files(out / job.attempt.label, outcome.results, outcome.record)
         told(job.attempt, outcome)
     assert not jobs, "the judges gave no outcome for some uploads"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder import record, score
-from autograder.batch.digest import course_digest
+from autograder.batch.digest import course_digest, image_version
 from autograder.course import load_course
 from autograder.errors import GraderError
 from autograder.judge.cases import Verdict
@@ -50,12 +50,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one upload: its grade, and results.json and record.json as they are to be written."""
+    """What became of one upload: its grade, results.json and record.json as they are to be written, and the image in
+    which it was graded (empty on a bare machine)."""
 
     grade: score.Grade
     seconds: float
     results: bytes
     record: bytes
+    image: str = ""
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -70,7 +72,7 @@ def grade_one(setting: Setting, work: Work) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="tito-out-") as folder:
         out = Path(folder)
         graded = grader.grade(Path(work.source), out, work.submitted, work.due, work.terms)
-        return Outcome(graded.grade, graded.seconds, *_written(out))
+        return Outcome(graded.grade, graded.seconds, *_written(out), image_version())
 
 
 def failed(setting: Setting, work: Work, why: str, seconds: float = 0.0) -> Outcome:

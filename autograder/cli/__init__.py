@@ -42,6 +42,7 @@ COMMANDS = {
     "explain": "autograder.cli.explain",
     "serve": "autograder.cli.serve",
     "monitor": "autograder.cli.monitor",
+    "prove": "autograder.cli.prove",
     "bench": "autograder.cli.bench",
     "compress": "autograder.cli.compress",
     "data": "autograder.cli.data",

@@ -25,8 +25,10 @@ from autograder.sandbox import describe
 from autograder.score import Grade
 
 if TYPE_CHECKING:
+    from autograder.batch.cluster import Cluster
     from autograder.batch.gradebook import Gradebook
     from autograder.batch.ledger import Attempt
+    from autograder.batch.pool import Pool
     from autograder.batch.run import Order, Plan
     from autograder.batch.work import Outcome
 
@@ -43,6 +45,7 @@ FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--allow-weak-sandbox", is_flag=True, help="Grade although a protection is missing (trusted code only).")
 @click.option("--quiet", is_flag=True, help="One line a submission.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Batch: judges at once.  [default: one a core]")
+@click.option("--scheduler", metavar="ADDRESS", help="Batch: judges on a Dask cluster, such as tcp://10.0.0.7:8786.")
 @click.option("--resume", is_flag=True, help="Batch: go on after an interruption, or grade what has come since.")
 @click.option("--regrade", is_flag=True, help="Batch: grade again what is graded; marks given by hand stay.")
 @click.option("--only", multiple=True, metavar="STUDENT", help="Batch: this student alone; may be repeated.")
@@ -62,6 +65,7 @@ def command(
     allow_weak_sandbox: bool,
     quiet: bool,
     jobs: int | None,
+    scheduler: str | None,
     resume: bool,
     regrade: bool,
     only: tuple[str, ...],
@@ -85,9 +89,18 @@ def command(
         order = Order(
             submissions[0], out, gradebook, seed, resume, regrade, only, extensions, roster, allow_weak_sandbox
         )
-        sys.exit(grade_batch(console, course, chosen, order, jobs))
-    given = {"--jobs": jobs, "--resume": resume, "--regrade": regrade, "--only": only, "--extensions": extensions,
-             "--roster": roster}  # fmt: skip
+        if scheduler and jobs:
+            raise UserError("--jobs is for this machine; how many judges a cluster has is decided by its workers")
+        sys.exit(grade_batch(console, course, chosen, order, jobs, scheduler))
+    given = {
+        "--jobs": jobs,
+        "--scheduler": scheduler,
+        "--resume": resume,
+        "--regrade": regrade,
+        "--only": only,
+        "--extensions": extensions,
+        "--roster": roster,
+    }
     if batch_only := [name for name, value in given.items() if value]:
         raise UserError(f"{batch_only[0]} is for a batch: give one folder of submissions, and --out DIR")
     sys.exit(grade_each(console, course, chosen, submissions, out, seed or 0, allow_weak_sandbox, quiet))
@@ -146,7 +159,14 @@ def _tell_mean(console: Console, scores: list[float], count: int, seconds: float
 # A batch.
 
 
-def grade_batch(console: Console, course: Course, assignment: Assignment, order: Order, jobs: int | None) -> int:
+def grade_batch(
+    console: Console,
+    course: Course,
+    assignment: Assignment,
+    order: Order,
+    jobs: int | None,
+    scheduler: str | None = None,
+) -> int:
     """Grade a folder with a gradebook; the exit status."""
     from autograder.batch import run
 
@@ -155,7 +175,7 @@ def grade_batch(console: Console, course: Course, assignment: Assignment, order:
         plan = run.make_plan(book, course, assignment, order)
         console.print(Text(f"{plan.shelf.kind}: {len(plan.selected)} uploads, {len(plan.jobs)} to grade"), style="dim")
         try:
-            attempts = _grade_jobs(console, book, course, plan, order.out, jobs)
+            attempts = _grade_jobs(console, book, course, plan, order.out, jobs, scheduler)
         except KeyboardInterrupt:
             console.print(Text("stopped; what is graded is kept: go on with --resume", style="yellow"))
             raise
@@ -170,17 +190,36 @@ def grade_batch(console: Console, course: Course, assignment: Assignment, order:
 
 
 def _grade_jobs(
-    console: Console, book: Gradebook, course: Course, plan: Plan, out: Path, jobs: int | None
+    console: Console,
+    book: Gradebook,
+    course: Course,
+    plan: Plan,
+    out: Path,
+    jobs: int | None,
+    scheduler: str | None,
 ) -> tuple[Attempt, ...]:
     from autograder.batch import pool, run
 
     if not plan.jobs:
         return run.grade_all(book, course, plan, pool.Nobody(), out, lambda attempt, outcome: None)
-    limit = course.limits_of(course.by_key[plan.batch.assignment]).submission_seconds
-    with pool.Pool(plan.setting, jobs or pool.cores(), limit) as judges, _progress(console) as progress:
+    with _judges(console, course, plan, jobs, scheduler) as judges, _progress(console) as progress:
         _tell_sandbox(console, judges.sandbox.layers, judges.sandbox.notes)
         lines = _Lines(console, progress, plan)
         return run.grade_all(book, course, plan, judges, out, lines.told)
+
+
+def _judges(console: Console, course: Course, plan: Plan, jobs: int | None, scheduler: str | None) -> Pool | Cluster:
+    """The judges that grade a batch: processes of this machine, or the workers of a cluster."""
+    from autograder.batch import cluster, pool
+
+    limits = course.limits_of(course.by_key[plan.batch.assignment])
+    if not scheduler:
+        return pool.Pool(plan.setting, jobs or pool.cores(), limits.submission_seconds)
+
+    def tell(text: str) -> None:
+        console.print(Text(text), style="dim")
+
+    return cluster.Cluster(plan.setting, scheduler, limits.submission_seconds, limits.upload_mb << 20, tell)
 
 
 def _progress(console: Console) -> Progress:

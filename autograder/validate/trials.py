@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,21 +66,28 @@ class Trials:
         return replace(verdict, cases=tuple(cases))
 
     def misconception(self, misconception: Misconception) -> dict[str, str]:
-        """The changed files of a misconception; an edit that does not apply exactly once is an error."""
-        text = self.sources.get(misconception.file)
-        if text is None:
+        """The changed file of a misconception; an edit that does not apply exactly once is an error."""
+        if misconception.file not in self.sources:
             raise GraderError(
                 f"misconception {misconception.id}: {misconception.file} is not a file of {self.assignment.key}"
             )
-        for edit in misconception.edits:
-            count = text.count(edit.find)
-            if count != 1:
-                raise GraderError(
-                    f"misconception {misconception.id}: found {count} times instead of once: {edit.find.strip()[:80]!r}"
-                )
-            text = text.replace(edit.find, edit.put)
+        text = changed(self.sources, (misconception,))[misconception.file]
         try:
             compile(text, misconception.file, "exec")
         except SyntaxError as error:
             raise GraderError(f"misconception {misconception.id} does not compile: {error}") from error
         return {misconception.file: text}
+
+
+def changed(sources: Mapping[str, str], members: Iterable[Misconception]) -> dict[str, str]:
+    """All files with the edits of these misconceptions; an edit that does not apply exactly once is an error."""
+    texts = dict(sources)
+    for member in members:
+        for edit in member.edits:
+            count = texts[member.file].count(edit.find)
+            if count != 1:
+                raise GraderError(
+                    f"misconception {member.id}: found {count} times instead of once: {edit.find.strip()[:80]!r}"
+                )
+            texts[member.file] = texts[member.file].replace(edit.find, edit.put)
+    return texts
