@@ -327,11 +327,11 @@ def _malformed(
         "many-files": zipped({**good, **{f"{n}.txt": b"x" for n in range(3000)}}),
         "leaves-the-zip": zipped({f"../../{p}": t for p, t in good.items()}),
     }
-    yield from ((what, 0.0, {what: content}) for what, content in zips.items())
     everything = float(assignment.points)
     yield "bomb-beside", everything, {"zip": zipped({**good, "data.bin": bytes(64 << 20)})}
     yield "slip-beside", everything, {"zip": zipped({**good, "../../../etc/x": b"x", "/tmp/x": b"x"})}
     yield "odd-names-beside", everything, {"zip": zipped({**good, "<script>.py": b"x", "\x1b[2J\u202egpj.exe": b"x"})}
+    yield from ((what, 0.0, {what: content}) for what, content in zips.items())
 
 
 def manifest(programs: tuple[Program, ...]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,8 +173,9 @@ def in_small(course: Course, milestone: Milestone) -> Iterator[Course]:
         root = Path(folder)
         root.chmod(0o711)  # as the course is: an observer passes through it
         for entry in course.root.iterdir():
-            if entry.name != "milestones" and not entry.name.startswith("."):
+            if entry.name not in ("milestones", FILE) and not entry.name.startswith("."):
                 (root / entry.name).symlink_to(entry)
+        shutil.copy2(course.root / FILE, root / FILE)  # the folder that it really lies in is the course's
         (root / "milestones").mkdir(0o755)
         (root / "milestones" / milestone.key).symlink_to(small)
         yield load_course(root / FILE)

@@ -1,8 +1,9 @@
 """Uploads that resemble each other: fingerprints of the code (copydetect), with the stub's own lines taken out first.
 
-Names, comments and layout play no part: copydetect compares what is left when names are one letter each. What many
-submissions share is the assignment's, not anybody's, and is taken out too. A resemblance is where a person should look;
-it proves nothing, and every pair is shown side by side.
+Names, comments and layout play no part: copydetect compares what is left when names are one letter each. What most
+submissions share makes no two of them a pair: it is a helper from the lecture, or the one way to write something. But
+it may also be one solution that went round more than half of the course, so those who consist of it are listed
+together, with the code. A resemblance is where a person should look; it proves nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import io
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ LEAST = 150  # a submission whose own reduced code is shorter than this says not
 COMMON = 0.5  # what more than this share of the submissions have is nobody's own
 SEVERAL = 4  # but for that it has to be as many submissions at least
 LIKE = 0.6
+MOSTLY = 0.8  # from this share on a submission consists of what most have
 LONGEST = 200_000  # characters of a submission are looked at, at most: an upload may be made to be slow to read
 
 
@@ -63,6 +66,16 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """Submissions that consist, for the most part, of code which more than half of all have, and that code as it stands
+    in the one of them that has most of it."""
+
+    members: tuple[int, ...]
+    example: int
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
 class Likeness:
     """What comparing came to. `compared` submissions had enough code of their own, `short` had not."""
 
@@ -70,6 +83,7 @@ class Likeness:
     compared: int
     short: int
     threshold: float
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +109,7 @@ def compare(
     prints = {number: _own(text, given) for number, text in sorted(sources.items())}
     own = {number: found for number, found in prints.items() if len(found.print.filtered_code) >= LEAST}
     _take_out(own, _fingerprint(stub).hashes)
+    shared = _take_out_shared(own)
     barred = set(apart)
     pairs = []
     first: dict[str, int] = {}
@@ -108,7 +123,7 @@ def compare(
             pair = _compared(left, own[left], right, own[right])
             if pair.share >= threshold:
                 pairs.append(pair)
-    return Likeness(clusters_of(pairs), len(own), len(prints) - len(own), threshold)
+    return Likeness(clusters_of(pairs), len(own), len(prints) - len(own), threshold, shared)
 
 
 def clusters_of(pairs: Sequence[Pair]) -> tuple[Cluster, ...]:
@@ -156,17 +171,40 @@ def _fingerprint(text: str) -> CodeFingerprint:
 
 
 def _take_out(own: Mapping[int, _Own], given: set[int]) -> None:
-    """Take out of every fingerprint what is in the stub's (its lines may have been laid out anew), and what most
-    submissions have."""
-    from copydetect.utils import get_token_coverage
+    """Take out of every fingerprint what is in the stub's: its lines may have been laid out anew."""
+    for found in own.values():
+        _keep(found.print, found.print.hashes - given)
 
+
+def _take_out_shared(own: Mapping[int, _Own]) -> Shared | None:
+    """Take out of every fingerprint what most submissions have; who consists of that, if several do."""
     seen = Counter(value for found in own.values() for value in found.print.hashes)
     most = max(SEVERAL - 1, COMMON * len(own))
-    for found in own.values():
-        mine = found.print
-        mine.hashes = {value for value in mine.hashes if seen[value] <= most and value not in given}
-        mine.hash_idx = {value: mine.hash_idx[value] for value in mine.hashes}
-        mine.token_coverage = get_token_coverage(mine.hash_idx, RUN, len(mine.filtered_code))
+    shares: dict[int, float] = {}
+    lines: dict[int, tuple[Line, ...]] = {}
+    for number, found in own.items():
+        mine, whole = found.print, found.print.token_coverage
+        usual = {value for value in mine.hashes if seen[value] > most}
+        common = copy(mine)
+        _keep(common, usual)
+        shares[number] = float(common.token_coverage / whole) if whole else 0.0
+        if shares[number] >= MOSTLY:
+            lines[number] = _compared(
+                number, replace(found, print=common), number, replace(found, print=common)
+            ).left_lines
+        _keep(mine, mine.hashes - usual)
+    if len(lines) < 2:
+        return None
+    example = max(lines, key=lambda number: (shares[number], -number))
+    return Shared(tuple(lines), example, lines[example])
+
+
+def _keep(fingerprint: CodeFingerprint, values: set[int]) -> None:
+    from copydetect.utils import get_token_coverage
+
+    fingerprint.hashes = values
+    fingerprint.hash_idx = {value: fingerprint.hash_idx[value] for value in values}
+    fingerprint.token_coverage = get_token_coverage(fingerprint.hash_idx, RUN, len(fingerprint.filtered_code))
 
 
 def _may_be_alike(left: _Own, right: _Own, threshold: float) -> bool:

@@ -95,3 +95,5 @@ def _similar(console: Console, report: Report) -> None:
     for cluster in found.clusters:
         names = ", ".join(report.entry(number).name for number in cluster.members)
         console.print(_line(f"  {100 * cluster.pairs[0].share:.0f} %  {names}"))
+    if found.shared:
+        console.print(_line(f"  {len(found.shared.members)} consist of code that most have: see the page"))

@@ -81,7 +81,7 @@ def make(course: Course, assignment: Assignment, plan: Plan, say: Callable[[str]
         for kind, name, holds, changed in _versions(trials, grader.misconceptions, plan, chance):
             say(f"{assignment.short} {kind}: {name}")
             programs.append(_program(kind, name, holds, trials.judge(changed)))
-    _write(folder / MIXTURES, kills, programs)
+    write(folder / MIXTURES, kills, programs)
     return folder / MIXTURES
 
 
@@ -195,7 +195,8 @@ def _program(kind: str, name: str, holds: tuple[str, ...], verdict: Verdict) -> 
 # The file: cases as columns, so that a program is two short lines.
 
 
-def _write(file: Path, kills: dict[str, Any], programs: list[Program]) -> None:
+def write(file: Path, kills: dict[str, Any], programs: list[Program]) -> None:
+    """Keep programs beside the kill matrix under which they were judged."""
     keys = kills["cases"]
 
     def bits(cases: frozenset[str]) -> str:

@@ -91,7 +91,24 @@ def test_what_most_have_is_nobody_s_own():
     """The same helper from the lecture in every submission."""
     helper = program(7).split("def yours(x):\n")[1].replace("    return x", "    return 0")
     shared = {n: text + "\n\ndef helper(x):\n" + helper for n, text in OTHERS.items()}
-    assert members(compare(shared, STUB)) == []
+    found = compare(shared, STUB)
+    assert (members(found), found.shared) == ([], None)
+
+
+def test_a_solution_that_went_round_most_of_the_course_is_not_hidden_by_being_common():
+    """Seven of ten hand in one solution, each with names of their own and a line more: no pair, but a list of the seven."""
+    ring = {
+        n: program(1).replace("alpha", f"mine{n}").replace("beta", f"b{n}") + f"\n\nDEBUG_{n} = {n} if {n} else None\n"
+        for n in range(1, 8)
+    }
+    alone = {n: program(n) for n in (20, 21, 22)}
+    found = compare({**ring, **alone}, STUB)
+    assert members(found) == []
+    assert found.shared.members == tuple(ring)
+    marked = [line.text for line in found.shared.lines if line.same]
+    assert len(marked) >= 20 and not any("DEBUG" in text for text in marked)
+    assert not any(line.text.strip() in STUB for line in found.shared.lines)
+    assert compare({**dict(list(ring.items())[:4]), **alone, **OTHERS}, STUB).shared is None
 
 
 def test_chains_make_one_cluster_and_identical_copies_one_pair_each():
