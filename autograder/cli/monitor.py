@@ -20,7 +20,7 @@ from rich.text import Text
 from autograder.errors import UserError
 
 BARS = " ▁▂▃▄▅▆▇█"
-SHOWN = 60  # seconds of a curve
+SHOWN = 40  # seconds of a curve: with its title it fits into 80 columns
 PATIENCE = 3.0  # seconds that an answer is waited for
 
 

@@ -46,7 +46,7 @@ NEEDED = "tinytorch/mlops"  # where the registry, detectors and monitors are wri
     "--max-wait", type=click.FloatRange(0, 1000), default=2.0, show_default=True, help="Milliseconds, for company."
 )
 @click.option("--bound", type=click.IntRange(1), default=256, show_default=True, help="Examples that may wait.")
-@click.option("--in-flight", type=click.IntRange(1), default=64, show_default=True, help="Requests handled at once.")
+@click.option("--in-flight", type=click.IntRange(1), default=32, show_default=True, help="Requests handled at once.")
 @click.option("--accuracy", type=click.FloatRange(0, 1), default=0.9, show_default=True, help="Alert below it.")
 @click.option(
     "--latency", type=click.FloatRange(1), default=250.0, show_default=True, help="Alert above, milliseconds."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -10,9 +12,11 @@ from serving_stage import IMAGE, ROW, add, cnn, expected, inputs, mlp
 from tinytorch import nn, vision
 from tinytorch.mlops import ModelRegistry
 from tinytorch.perf.quantization import quantize_model
-from tinytorch.serving import ServingError, architecture, features
+from tinytorch.serving import ServingError, architecture, bench, features, picture
+from tinytorch.serving.batching import Batcher, Closed, Full
 from tinytorch.serving.guard import Guard, is_loopback
 from tinytorch.serving.inputs import Refused
+from tinytorch.serving.load import Plan, Result
 from tinytorch.serving.served import Contract, unpack
 
 PHOTO = Contract(shape=(3, 32, 32), classes=tuple("0123456789"), mean=(0.4, 0.5, 0.6), std=(0.2, 0.2, 0.3))
@@ -130,3 +134,78 @@ def test_a_guard_refuses_to_stand_open():
     Guard("127.0.0.1", None).check({"host": "localhost:8000", "origin": "http://localhost:8000"})
     with pytest.raises(Refused):
         Guard("127.0.0.1", None).check({"host": "localhost:8000", "origin": "http://localhost:9000"})
+
+
+# ---- the queue, and the benchmark's verdict --------------------------------------------------------------------------
+
+
+class Slow:
+    """A version that computes as long as it is told to."""
+
+    def __init__(self, go):
+        self.go = go
+
+    def score(self, rows):
+        self.go.wait(30)
+        return np.tile(rows[:, :1], (1, 2))
+
+
+def test_a_version_that_hangs_is_noticed_and_others_wait_their_turn():
+    async def scene():
+        go = threading.Event()
+        one, other = Slow(go), Slow(go)
+        batcher = Batcher(max_batch=4, max_wait=0.0, bound=8)
+        task = asyncio.create_task(batcher.run())
+        rows = np.arange(8.0)[:, None]
+        first = batcher.submit(one, rows[:1])
+        while not batcher.busy():
+            await asyncio.sleep(0.01)
+        # While it computes others gather: two batches, since no batch mixes versions.
+        later = [batcher.submit(one, rows[1:3]), batcher.submit(other, rows[3:5]), batcher.submit(other, rows[5:7])]
+        assert batcher.waiting == 6 and batcher.busy() > 0
+        with pytest.raises(Full, match="6 of at most 8"):
+            batcher.submit(one, rows[:3])
+        batcher.close()
+        with pytest.raises(Closed):
+            batcher.submit(one, rows[:1])
+        go.set()
+        await batcher.drained()
+        got = [float(f.result()[0, 0]) for f in (first, *later)]
+        task.cancel()
+        return got, batcher.accepted, batcher.answered, batcher.busy()
+
+    assert asyncio.run(scene()) == ([0, 1, 3, 5], 7, 7, 0.0)
+
+
+def result(rate, *outcomes, latency=0.01):
+    count = len(outcomes)
+    times, versions = np.linspace(0, 1, count), np.arange(count) % 2 + 1
+    return Result(Plan(rate, 2.0), times, np.full(count, latency), list(outcomes), versions, 0.0)
+
+
+def report(**changes):
+    ramp = (bench.Step(20, result(20, "200", "200"), True), bench.Step(32, result(32, "200", "503"), False))
+    parts = {"overload": result(50, "200", "503"), "swapping": result(10, "200", "200"), "stopping": result(10, "200")}
+    said = changes.pop("said", "stopped: accepted 9 examples, answered 9")
+    return bench.Report(
+        250.0, changes.pop("ramp", ramp), **{**parts, **changes}, swaps=(0.5,), stopped_at=1.0, said=said, others=1.0
+    )
+
+
+def test_a_benchmark_says_whether_the_promises_were_kept_and_draws_it(tmp_path):
+    good = report()
+    assert good.kept_promises() and good.held.rate == 20 and "rate held        20 requests" in bench.lines(good)[0]
+    broken = {
+        "a request failed on a swap": {"swapping": result(10, "200", "500")},
+        "a request was lost on the stop": {"stopping": result(10, "200", "lost")},
+        "an accepted example was not answered": {"said": "stopped: accepted 9 examples, answered 8"},
+        "the service said nothing when it stopped": {"said": "Killed"},
+        "beyond its rate a request failed": {"overload": result(50, "503", "timed out")},
+        "beyond its rate nothing was refused": {"overload": result(50, "200")},
+        "no rate was held": {"ramp": (bench.Step(20, result(20, "503"), False),)},
+    }
+    for case, changes in broken.items():
+        assert not report(**changes).kept_promises(), case
+    picture.draw(good, tmp_path / "bench.png")
+    assert (tmp_path / "bench.png").stat().st_size > 10_000
+    assert json.loads(json.dumps(good.as_dict()))["swap"]["failed"] == 0

@@ -20,6 +20,7 @@ def draw(report: Any, path: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogFormatter
 
     figure, axes = plt.subplots(2, 2, figsize=(11, 7.2), layout="constrained", dpi=110)
     _ramp(axes[0, 0], report)
@@ -28,6 +29,9 @@ def draw(report: Any, path: Path) -> None:
     _stop(axes[1, 1], report.stopping, report.stopped_at)
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
+        if ax.get_yscale() == "log":  # 200, not 2 x 10^2
+            for ticks in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+                ticks(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.6)))
         ax.grid(axis="y", color="0.92")
         ax.set_axisbelow(True)
     figure.savefig(path)

@@ -40,7 +40,7 @@ class Settings:
     max_batch: int = 32
     max_wait: float = 0.002
     bound: int = 256
-    in_flight: int = 64
+    in_flight: int = 32
     body_cap: int = 2_000_000
     poll: float = 0.5
     linger: float = 0.5

@@ -18,7 +18,7 @@ const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
 
 function bytes(count) {
   if (!known(count)) return "–";
-  return count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(2)} MB`;
+  return count < 1e6 ? `${(count / 1e3).toFixed(1)}\u00a0kB` : `${(count / 1e6).toFixed(2)}\u00a0MB`;
 }
 
 function say(id, text) {
@@ -108,7 +108,7 @@ function showDrift(drift) {
     meter.setAttribute("aria-hidden", "true");
     if (found.drifted) meter.className = "bad";
     distance.append(meter, found.statistic.toFixed(3));
-    const small = found.p_value < 0.001 ? "< 0.001" : found.p_value.toFixed(3);
+    const small = found.p_value < 0.001 ? "<\u00a00.001" : found.p_value.toFixed(3);
     row.append(head, distance, make("td", small), make("td", found.drifted ? "drifted" : "as before", found.drifted ? "bad" : "good"));
     return row;
   }));
