@@ -47,6 +47,13 @@ NEEDED = "tinytorch/mlops"  # where the registry, detectors and monitors are wri
 )
 @click.option("--bound", type=click.IntRange(1), default=256, show_default=True, help="Examples that may wait.")
 @click.option("--in-flight", type=click.IntRange(1), default=32, show_default=True, help="Requests handled at once.")
+@click.option(
+    "--linger",
+    type=click.FloatRange(0, 600),
+    default=0.5,
+    show_default=True,
+    help="Seconds of refusing before the end.",
+)
 @click.option("--accuracy", type=click.FloatRange(0, 1), default=0.9, show_default=True, help="Alert below it.")
 @click.option(
     "--latency", type=click.FloatRange(1), default=250.0, show_default=True, help="Alert above, milliseconds."

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -20,6 +20,7 @@ from threading import Thread
 
 import pytest
 
+from autograder import cli
 from autograder.cli import monitor
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +117,20 @@ def test_the_service_does_not_outlive_a_tito_that_was_killed(run, tmp_path):
             time.sleep(0.1)
 
 
+@pytest.fixture
+def tito(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs `tito` in this process, on the real course: for what ends before a service would start."""
+    monkeypatch.setenv("TITO_COURSE", str(ROOT))
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tito", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return int(stop.value.code or 0), *capfd.readouterr()
+
+    return run
+
+
 WRONG = {
     "no name": ([], "error: which model?"),
     "quantised without a run": (["digits", "--quantize"], "give --from RUN"),
@@ -127,10 +142,10 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_cannot_be_served_is_said_in_one_line_with_status_two(case, tmp_path):
+def test_what_cannot_be_served_is_said_in_one_line_with_status_two(case, tito, tmp_path):
     arguments, words = WRONG[case]
     place = [] if "--registry" in arguments else ["--registry", tmp_path / "registry"]
-    status, _, err = shell("serve", *arguments, *place)
+    status, _, err = tito("serve", *arguments, *place)
     assert status == 2 and words in err and "Traceback" not in err
 
 

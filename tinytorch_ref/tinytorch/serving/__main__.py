@@ -31,6 +31,7 @@ def main() -> None:
             in_flight=given.in_flight,
             body_cap=given.body_cap,
             poll=given.poll,
+            linger=given.linger,
             limits=limits,
         )
         token = os.environ.get(TOKEN)
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--in-flight", type=int, default=Settings.in_flight, help="predictions handled at once")
     parser.add_argument("--body-cap", type=int, default=Settings.body_cap, help="bytes")
     parser.add_argument("--poll", type=float, default=Settings.poll, help="seconds between looks at the registry")
+    parser.add_argument("--linger", type=float, default=Settings.linger, help="seconds of refusing before the end")
     parser.add_argument("--accuracy", type=float, default=Limits.accuracy, help="alert below this share")
     parser.add_argument("--latency", type=float, default=Limits.latency * 1000, help="alert above, milliseconds")
     parser.add_argument("--drift-window", type=int, default=Limits.drift_window, help="inputs compared at once")
