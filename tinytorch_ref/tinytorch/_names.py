@@ -56,6 +56,10 @@ _COMPRESSION = (
     " CompressionPlan CompressionResult Compressor"
 )
 _MEMOIZATION = "KVCache create_kv_cache CachedDecoder enable_kv_cache disable_kv_cache"
+_ACCELERATION = (
+    "vectorized_matmul tiled_matmul fused_gelu Fused Stage register_fused_gelu compare_kernel jit half_linear GradScaler"
+    " MixedPrecision ring_all_reduce DataParallel train_data_parallel"
+)
 _BENCHMARKING = (
     "Benchmark BenchmarkResult BenchmarkSuite Comparison Interval MLPerf TinyMLPerf OlympicEvent Workload precise_timer"
     " analyze_optimization_techniques compare dominates measure_accuracy measure_in_turn median_interval pareto_front"
@@ -112,6 +116,7 @@ FACADES: dict[str, dict[str, str]] = {
         (_QUANTIZATION, "tinytorch.perf.quantization"),
         (_COMPRESSION, "tinytorch.perf.compression"),
         (_MEMOIZATION, "tinytorch.perf.memoization"),
+        (_ACCELERATION, "tinytorch.perf.acceleration"),
         (_BENCHMARKING, "tinytorch.perf.benchmarking"),
     ),
     "tinytorch.mlops": _table(
