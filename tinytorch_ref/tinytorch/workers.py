@@ -24,6 +24,8 @@ import numpy as np
 Array = np.ndarray
 Work = Callable[..., Any]
 
+# Forked workers have all that this process has. Elsewhere than on Linux forking beside threads is not safe.
+START = "fork" if sys.platform.startswith("linux") else "spawn"
 SECONDS = 60.0  # for all workers to finish
 AFTERMATH = 2.0  # seconds in which others may still say what happened to them, once one has failed
 
@@ -151,7 +153,7 @@ def run_workers(size: int, work: Work, *args: Any, seconds: float = SECONDS) -> 
     import multiprocessing
 
     import_module("tinytorch.kernels.blas")  # here, so that forked workers find it imported
-    context = multiprocessing.get_context("fork" if sys.platform.startswith("linux") else "spawn")
+    context = multiprocessing.get_context(START)
     links = {(a, b): context.Pipe(duplex=False) for a in range(size) for b in range(size) if a != b}
     answers = [context.Pipe(duplex=False) for _ in range(size)]
     ends = [end for pair in (*links.values(), *answers) for end in pair]
@@ -163,7 +165,7 @@ def run_workers(size: int, work: Work, *args: Any, seconds: float = SECONDS) -> 
             mine = (*writers.values(), *readers.values(), answers[rank][1])
             # A forked worker has copies of all pipes. It must close those of the others: a pipe ends only with the
             # last copy of its end.
-            others = [end for end in ends if end not in mine] if context.get_start_method() == "fork" else []
+            others = [end for end in ends if end not in mine] if START == "fork" else []
             process = context.Process(
                 target=_worker, args=(rank, size, work, args, writers, readers, answers[rank][1], others), daemon=True
             )

@@ -19,7 +19,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from tinytorch.core.layers import LINEAR
+from tinytorch.core.activations import ReLU
+from tinytorch.core.layers import LINEAR, Linear, Sequential
+from tinytorch.core.losses import CrossEntropyLoss
+from tinytorch.core.optimizers import SGD
 from tinytorch.core.tensor import Tensor, manual_seed
 from tinytorch.dispatch import (
     Kernel,
@@ -838,6 +841,25 @@ class DataParallel:
 
 
 Build = Callable[[], tuple[Any, Callable[..., Tensor], Any]]
+
+
+@dataclass(frozen=True)
+class ClassifierBuild:
+    """Makes a network of linear layers with ReLU between them, cross entropy and SGD: the same in every process.
+
+    An object of a module's class can travel to a process that is no copy of this one; a function of a notebook cannot.
+    """
+
+    sizes: tuple[int, ...]
+    lr: float = 0.1
+    momentum: float = 0.9
+    seed: int = 0
+
+    def __call__(self) -> tuple[Sequential, CrossEntropyLoss, SGD]:
+        manual_seed(self.seed)
+        layers = [layer for pair in pairwise(self.sizes) for layer in (Linear(*pair), ReLU())]
+        model = Sequential(*layers[:-1])
+        return model, CrossEntropyLoss(), SGD(model.parameters(), lr=self.lr, momentum=self.momentum)
 
 
 def train_rank(
