@@ -87,7 +87,7 @@ class Bench:
         self.zygote = Zygote()
         try:
             self.layers = self.zygote.layers - without
-            self.notes = sandbox.require(self.layers, allow_weak_sandbox)
+            self.notes = sandbox.require(self.layers, allow_weak_sandbox, self.limits.processes)
             root_user = "uid" in self.layers
             self.student_uid = sandbox.private_uid(2 * slot) if root_user else None
             self.reference_uid = sandbox.private_uid(2 * slot + 1) if root_user else None

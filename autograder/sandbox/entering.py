@@ -11,14 +11,13 @@ import os
 import sys
 from collections.abc import Iterable
 
-from autograder.sandbox import identity, landlock, limits, namespaces, process, seccomp
+from autograder.sandbox import identity, landlock, limits, namespaces, policy, process, seccomp
 from autograder.sandbox.confinement import Confinement
 from autograder.sandbox.paths import outermost, readable_system_paths
-from autograder.sandbox.system import LINUX, SandboxError, kernel_version, prctl
+from autograder.sandbox.system import LINUX, SandboxError, prctl
 
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS = 4, 38, 39
 NEW_PRIVS_LAYERS = frozenset({"seccomp", "landlock", "landlock_scope"})
-COUNTED_PER_NAMESPACE_SINCE = (5, 14)
 
 
 def enter(confinement: Confinement, keep_fds: Iterable[int] = ()) -> None:
@@ -103,9 +102,7 @@ def _change_user(confinement: Confinement, parent: int) -> None:
 def _apply_limits(confinement: Confinement) -> None:
     if "rlimits" not in confinement.layers:
         return
-    own_count = "uid" in confinement.layers or (
-        "namespaces" in confinement.layers and kernel_version() >= COUNTED_PER_NAMESPACE_SINCE
-    )
+    own_count = policy.counts_processes(confinement.layers)
     if confinement.processes and not own_count:
         raise SandboxError("this kernel counts all processes of the user: processes need Linux 5.14, or root")
     tasks = 1 + confinement.processes + limits.THREADS if own_count else None

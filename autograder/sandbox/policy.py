@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from autograder.errors import UserError
 from autograder.sandbox import landlock
+from autograder.sandbox.system import kernel_version
 
 LAYERS = (
     "uid",
@@ -54,6 +55,7 @@ WITHOUT = {
     "no network": "a submission could use the network",
     "resources capped": "a submission could use up the machine",
 }
+COUNTED_PER_NAMESPACE_SINCE = (5, 14)
 REMEDY = "run as root, or in the course's image, or accept it with --allow-weak-sandbox"
 
 
@@ -73,8 +75,21 @@ def protections(layers: Collection[str]) -> tuple[Protection, ...]:
     )
 
 
-def require(layers: Collection[str], allow_weak: bool) -> tuple[str, ...]:
-    """Notes for the instructor on all that is missing. UserError if a property has no provider, unless `allow_weak`."""
+def counts_processes(layers: Collection[str]) -> bool:
+    """Whether a cap on processes would count those of one observer alone, not the user's others too."""
+    return "uid" in layers or ("namespaces" in layers and kernel_version() >= COUNTED_PER_NAMESPACE_SINCE)
+
+
+def require(layers: Collection[str], allow_weak: bool, processes: int = 0) -> tuple[str, ...]:
+    """Notes for the instructor on all that is missing. UserError if a property has no provider, unless `allow_weak`.
+
+    An assignment whose submissions may start processes cannot be graded where they cannot be counted, weak or not.
+    """
+    if processes and not counts_processes(layers):
+        raise UserError(
+            "submissions of this assignment may start processes, and this machine cannot count them: run as root, in"
+            " the course's image, or where user namespaces are allowed (Linux 5.14 or later)"
+        )
     lost = [protection.name for protection in protections(layers) if protection.provider is None]
     if lost and not allow_weak:
         wanted = "; ".join(f"'{name}' ({WITHOUT[name]}; needs {' or '.join(PROVIDERS[name])})" for name in lost)

@@ -52,6 +52,19 @@ def test_a_program_gets_what_an_honest_reader_would_give(ring: Arena, attack: At
     assert ring.attack(attack) == []
 
 
+def test_an_assignment_that_may_have_processes_is_as_safe() -> None:
+    """Fork and exec are allowed there, four at a time: what they start neither outlives its case nor reaches anything.
+
+    A program whose own server forks answers every question twice: it may get less than a reader would give, never more.
+    """
+    with Arena(processes=4) as ring:
+        assert ring.grader.bench.limits.processes == 4
+        wrong = {attack.name: ring.attack(attack) for attack in arena.gallery() if attack.name in TELLING}
+    assert len(wrong) == len(TELLING)
+    harm = {name: [one for one in found if not one.startswith("score 0,")] for name, found in wrong.items()}
+    assert not any(harm.values()), harm
+
+
 @pytest.mark.parametrize("upload", uploads.UPLOADS, ids=lambda upload: upload.name)
 def test_an_upload_gets_what_its_file_of_the_assignment_earns(ring: Arena, upload: uploads.Upload) -> None:
     folder, out = ring.fresh()

@@ -740,6 +740,14 @@ def test_the_policy_refuses_exactly_what_has_no_provider(layers: set[str], lost:
         assert sandbox.require(layers, allow_weak=False) == notes
 
 
+@pytest.mark.parametrize("allow_weak", [False, True])
+def test_no_assignment_with_processes_where_nobody_can_count_them(allow_weak: bool) -> None:
+    layers = {"rlimits", "no_new_privs", "seccomp", "landlock", "subreaper"}
+    with pytest.raises(UserError, match="cannot count them"):
+        sandbox.require(layers, allow_weak, processes=4)
+    assert sandbox.require({*layers, "uid"}, allow_weak, processes=4) == sandbox.require({*layers, "uid"}, allow_weak)
+
+
 def test_describe_names_what_is_there_and_what_is_missing() -> None:
     line = sandbox.describe({"uid", "landlock"})
     assert line.startswith(f"sandbox: uid, landlock (ABI {landlock.abi()}); missing: ") and "seccomp" in line

@@ -63,12 +63,15 @@ def _attack(file: Path) -> Attack:
 
 
 class Arena:
-    """A course under attack, one grader, and a listener that nobody should ever reach. Use as a context manager."""
+    """A course under attack, one grader, and a listener that nobody should ever reach. Use as a context manager.
 
-    def __init__(self, without: frozenset[str] = frozenset(), weak: bool = False):
+    With `processes`, submissions of its assignment may start so many.
+    """
+
+    def __init__(self, without: frozenset[str] = frozenset(), weak: bool = False, processes: int = 0):
         self.home = Path(tempfile.mkdtemp(prefix="arena-"))
         self.home.chmod(0o711)
-        self.course = load_course(victim.write(self.home / "course"))
+        self.course = load_course(victim.write(self.home / "course", processes))
         self.without = without
         self.grader = Grader(self.course, self.course.assignment("a01"), without=without, allow_weak_sandbox=weak)
         self.listener = socket.create_server(("127.0.0.1", 0))

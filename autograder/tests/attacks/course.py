@@ -67,11 +67,14 @@ def umbrella_same(student, reference, rng):
 '''
 
 
-def write(root: Path) -> Path:
+def write(root: Path, processes: int = 0) -> Path:
     """Write the course below `root`, closed to other users as a course with hidden tests has to be, and return it."""
     minicourse.write(root)
     text = (root / "course.yaml").read_text(encoding="utf-8")
-    for before, after in (("case_seconds: 2", "case_seconds: 0.7"), ("import_seconds: 5", "import_seconds: 1.5")):
+    for before, after in (
+        ("case_seconds: 2", f"case_seconds: 0.7\n  processes: {processes}"),
+        ("import_seconds: 5", "import_seconds: 1.5"),
+    ):
         assert before in text
         text = text.replace(before, after)
     (root / "course.yaml").write_text(text, encoding="utf-8")
