@@ -107,11 +107,10 @@ class _Pipes(Communicator):
         self.writers, self.readers = writers, readers
 
     def _send(self, to: int, array: Array) -> None:
-        array = np.ascontiguousarray(array)
         try:
             self.writers[to].send_bytes(f"{array.dtype.str} {' '.join(map(str, array.shape))}".encode())
             if array.size:
-                self.writers[to].send_bytes(array.reshape(-1).view(np.uint8))
+                self.writers[to].send_bytes(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
         except OSError as error:
             raise PartnerLost(f"rank {self.rank} sends to rank {to}, which has ended") from error
 

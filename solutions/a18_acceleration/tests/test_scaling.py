@@ -95,7 +95,7 @@ def _scales(good, start, growth=2.0, backoff=0.5, interval=2000):
 @test_case(name="the scale is halved after a bad step and doubled after good ones", points=2)
 def changes(student, rng):
     interval = int(rng.integers(3, 6))
-    good = [True] * (2 * interval + 1) + [False] + [True] * interval + [False, False]
+    good = [True] * (2 * interval) + [False] + [True] * interval + [False, False]
     got = student.scales_after(good, init_scale=256.0, growth_interval=interval)
     expect.close(got, _scales(good, 256.0, interval=interval))
     expect.close(student.scales_after([True, False], init_scale=8.0), [8.0, 4.0])
