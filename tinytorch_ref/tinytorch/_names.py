@@ -57,8 +57,8 @@ _COMPRESSION = (
 )
 _MEMOIZATION = "KVCache create_kv_cache CachedDecoder enable_kv_cache disable_kv_cache"
 _ACCELERATION = (
-    "vectorized_matmul tiled_matmul fused_gelu Fused Stage register_fused_gelu compare_kernel jit half_linear GradScaler"
-    " MixedPrecision ring_all_reduce DataParallel train_data_parallel"
+    "vectorized_matmul tiled_matmul fused_gelu Fused Stage register_fused_gelu compare_kernel jit half_linear"
+    " GradScaler MixedPrecision ring_all_reduce broadcast DataParallel train_data_parallel"
 )
 _BENCHMARKING = (
     "Benchmark BenchmarkResult BenchmarkSuite Comparison Interval MLPerf TinyMLPerf OlympicEvent Workload precise_timer"
