@@ -75,7 +75,7 @@ class Bench:
         self.datasets = Datasets(course)
         # The files whose lines a message may quote: a student's own, never one of ours.
         self.student_files = frozenset(assignment.writes if isinstance(assignment, Assignment) else course.owners)
-        # A milestone is judged on what runs, not against a reference.
+        # Whether a case is tried on the reference where it is unclear whose fault it is; not a milestone, which may train.
         self.has_reference = isinstance(assignment, Assignment)
         # Who follows what a program prints while it runs; nobody in grading.
         self.listener: Callable[[bytes], None] | None = None
@@ -100,7 +100,11 @@ class Bench:
     @cached_property
     def reference(self) -> compose.Composition:
         """The reference composition for the handle `reference`, made when first asked for."""
-        layers = compose.for_grading(self.course, compose.reference_layer(self.course, self.assignment.key))
+        if isinstance(self.assignment, Milestone):
+            needed = self.course.needed(self.assignment)
+            layers = [layer for layer in compose.with_students(self.course, []) if layer.assignment in needed]
+        else:
+            layers = compose.for_grading(self.course, compose.reference_layer(self.course, self.assignment.key))
         place = self.root / f"reference-{secrets.token_hex(8)}"
         made = compose.compose(self.course, layers, place, data=self.assignment.data)
         if self.reference_uid is not None:
