@@ -75,7 +75,7 @@ class Bench:
         self.datasets = Datasets(course)
         # The files whose lines a message may quote: a student's own, never one of ours.
         self.student_files = frozenset(assignment.writes if isinstance(assignment, Assignment) else course.owners)
-        # Whether a case is tried on the reference where it is unclear whose fault it is; not a milestone, which may train.
+        # Whether a case is tried on the reference to find whose fault an odd answer is; a milestone's would take long.
         self.has_reference = isinstance(assignment, Assignment)
         # Who follows what a program prints while it runs; nobody in grading.
         self.listener: Callable[[bytes], None] | None = None

@@ -17,10 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from tinytorch import olympics
+import tinytorch as tt
+from tinytorch import nn, olympics
+from tinytorch.core.dataloader import DataLoader, TensorDataset
+from tinytorch.core.optimizers import Adam
 from tinytorch.core.tensor import Tensor
 from tinytorch.mlops import abtest, batch, drift, features, monitor, registry
 from tinytorch.perf.benchmarking import OlympicEvent
+from tinytorch.perf.compression import LowRankLinear
 
 
 @contextmanager
@@ -739,3 +743,63 @@ def ranked(baseline, entries, event="all_around"):
 
 def front(entries):
     return olympics.pareto([_entry(e) for e in entries])
+
+
+# ---- An entry of one's own
+
+
+def _network(layers):
+    """[weight, scale, bias, whether ReLU follows] of each layer -> a Sequential of Linear and ReLU."""
+    parts = []
+    for weight, scale, bias, relu in layers:
+        linear = nn.Linear(*weight.shape, bias=bias is not None)
+        linear.weight.data[...] = weight if scale is None else weight * scale
+        if bias is not None:
+            linear.bias.data[...] = bias
+        parts += [linear, nn.ReLU()] if relu else [linear]
+    return nn.Sequential(*parts).eval()
+
+
+def _arrays(layer):
+    """[weight, scale, bias] of a layer, as they are stored, once or twice; scale and bias may be None."""
+    kept = layer.state_dict()
+    if isinstance(layer, LowRankLinear):
+        return [[kept["down"], None, None], [kept["up"], None, kept.get("bias")]]
+    return [[kept["weight"], kept.get("scale"), kept.get("bias")]]
+
+
+def _layers(model):
+    """The layers of a Sequential as arrays, with whether ReLU follows."""
+    found = []
+    for layer in model:
+        if isinstance(layer, nn.ReLU):
+            found[-1][3] = True
+        else:
+            found += [[*one, False] for one in _arrays(layer)]
+    return found
+
+
+def trained(x, y, seed):
+    """The network that everybody starts from: 64 - 128 - 64 - 10."""
+    tt.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+    optimizer, criterion = Adam(model.parameters(), lr=3e-3), nn.CrossEntropyLoss()
+    for _ in range(10):
+        for inputs, labels in DataLoader(TensorDataset(x, y.astype("int64")), batch_size=64, shuffle=True, seed=seed):
+            criterion(model(inputs), labels).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    return _layers(model)
+
+
+def own_entry(layers, x, y):
+    return _layers(olympics.own_entry(_network(layers), x, y))
+
+
+def answered(layers, x, repeats):
+    """What these layers answer, so many times over."""
+    model, x = _network(layers), Tensor(x)
+    with tt.no_grad():
+        for _ in range(repeats):
+            answer = model(x)
+    return answer.data

@@ -113,7 +113,7 @@ def simple(student, rng):
 
 @test_case(
     name="an alert has to be earned and to be lost, and no data changes nothing",
-    points=4,
+    points=3,
     hidden=True,
     failure_message=(
         "`after` evaluations in a row begin an alert and as many end it, with `clear` only those that came back that far; any other starts the count again. An evaluation without data leaves all alone, and rules are evaluated once in `every` seconds however many look."

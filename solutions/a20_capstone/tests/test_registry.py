@@ -204,7 +204,7 @@ def _expect_kill_survived(student, rng, action):
 
 @test_case(
     name="killed between any two lines of register and promote",
-    points=4,
+    points=3,
     hidden=True,
     failure_message=(
         "At some moment a version was listed whose file was not there in full, or half a promotion was seen. The file comes first, the row second, and a promotion is one transaction."

@@ -115,7 +115,7 @@ def olympics(images: Array, labels: Array, seed: int = 0, held_out: int = 1000, 
     """
     learned, kept = slice(None, -held_out), slice(-held_out, None)
     model = baseline(images[learned], labels[learned], seed, epochs)
-    pruned = compressed(model, images[learned], labels[learned], seed, epochs)
+    pruned = compressed(model, images[learned], labels[learned], seed, epochs + 3)
     small, sizes = quantize_model(pruned), sizes_of(pruned)
     fast = restored(parts(small), sizes, quantized=True)
     start = measured("baseline", model, model, images[kept], labels[kept], model_bytes(model))
