@@ -57,10 +57,11 @@ def test_an_assignment_that_may_have_processes_is_as_safe() -> None:
 
     A program whose own server forks answers every question twice: it may get less than a reader would give, never more.
     """
+    names = {"kill_the_parents", "kill_everybody", "results_rewritten_by_a_daemon", "fork_bomb", "programs_started"}
     with Arena(processes=4) as ring:
         assert ring.grader.bench.limits.processes == 4
-        wrong = {attack.name: ring.attack(attack) for attack in arena.gallery() if attack.name in TELLING}
-    assert len(wrong) == len(TELLING)
+        wrong = {attack.name: ring.attack(attack) for attack in arena.gallery() if attack.name in names}
+    assert wrong.keys() == names
     harm = {name: [one for one in found if not one.startswith("score 0,")] for name, found in wrong.items()}
     assert not any(harm.values()), harm
 
