@@ -95,7 +95,12 @@ def _gather_one(course: Course, subject: Assignment | Milestone, place: Path) ->
     files = sorted(f for name in RESULTS for f in place.rglob(name)) if place.is_dir() else []
     if not files:
         raise UserError(f"{place} holds no {NAME} and no {RESULTS[0]}; was it made by tito grade --out?")
-    return [_from_file(subject, file, str(file.parent.relative_to(place))) for file in files]
+    return [_from_file(subject, file, _called(file.parent, place)) for file in files]
+
+
+def _called(folder: Path, place: Path) -> str:
+    """A folder by its path from the place that was asked for, or by its own name if it is that place."""
+    return folder.resolve().name if folder == place else str(folder.relative_to(place))
 
 
 def _from_gradebook(course: Course, assignment: Assignment, file: Path) -> list[Row]:
