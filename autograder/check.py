@@ -20,8 +20,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from importlib.util import cache_from_source
+from importlib import import_module
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from autograder import compose, hints, lint, start
@@ -468,5 +470,21 @@ def _tick(busy: threading.Event) -> None:
         _report({"cpu": time.process_time()})
 
 
+def lean_otter() -> None:
+    """Let `otter.test_files` come without the rest of Otter: pandas, nbconvert and the like cost most of a second, and
+    no check needs them. An Otter that is built otherwise is left to be imported whole."""
+    found = find_spec("otter")
+    if found is None or not found.submodule_search_locations:
+        return
+    package = sys.modules["otter"] = ModuleType("otter")
+    package.__path__ = list(found.submodule_search_locations)
+    try:
+        import_module("otter.test_files")
+    except Exception:
+        for name in [name for name in sys.modules if name.split(".")[0] == "otter"]:
+            del sys.modules[name]
+
+
 if __name__ == "__main__":
+    lean_otter()
     _serve(json.loads(sys.argv[1]))

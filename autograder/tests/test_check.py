@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -154,6 +156,24 @@ def test_patience_ends_with_cpu_time_or_with_ticks_of_idleness_not_with_a_clock(
     for tick in range(39, 400):  # a twenty-fifth of the machine, for a hundred seconds
         slow.tick(tick * 0.01)
     assert not slow.over()
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_worker_imports_of_otter_what_test_files_need_or_all_of_it_where_that_fails(broken, mini, tmp_path):
+    site = tmp_path / "site" / "otter"
+    if broken:  # an Otter whose test files need the package's own top
+        (site / "test_files").mkdir(parents=True)
+        (site / "__init__.py").write_text("top = 1\n")
+        (site / "test_files" / "__init__.py").write_text("from otter import top\n")
+    script = (
+        "import sys\nfrom autograder import check\ncheck.lean_otter()\n"
+        "import otter.test_files\nprint('pandas' in sys.modules, hasattr(sys.modules['otter'], 'top'))"
+    )
+    path = os.pathsep.join([str(site.parent), *sys.path]) if broken else os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": path}
+    )
+    assert done.stdout.split() == ["False", str(broken)], done.stderr
 
 
 def test_a_program_that_never_lets_go_is_left_once_every_case_has_ended(mini, work):

@@ -5,6 +5,7 @@ permission that is missing, source that Python's parser gives up on.
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,20 @@ def test_what_course_and_compose_do_not_find(mini, tmp_path, monkeypatch):
     monkeypatch.setattr("autograder.course.__file__", str(tmp_path / "autograder" / "course.py"))
     monkeypatch.delenv("TITO_COURSE", raising=False)
     assert refusal(find_course_file, tmp_path) == message("course.none", file="course.yaml")
+
+
+def test_what_a_worker_and_a_data_set_do_not_find(mini, place, tmp_path, monkeypatch):
+    from autograder import check, datasets
+
+    told: list[dict] = []
+    monkeypatch.setattr(check, "_report", told.append)
+    job = {"course": str(mini.root), "assignment": "a01_numbers", "own": {}, "workspace": str(place)}
+    job |= {"tests": str(mini.stub("a01_numbers") / "tests"), "scratch": str(tmp_path)}
+    check._Work(job).round("nope", frozenset())
+    assert told == [{"problem": message("check.no_question", question="nope", known="double, mean")}]
+
+    done = subprocess.CompletedProcess([], 1, stdout="", stderr="")
+    monkeypatch.setattr(datasets, "run_data", lambda *words, **options: done)
+    with pytest.raises(UserError) as error:
+        datasets.Datasets(mini).folder("moon")
+    assert str(error.value) == message("data.none", name="moon")
