@@ -60,7 +60,14 @@ def command(
     proofs = _Proofs(console, course, network)
     with proofs:
         for chosen in [course.assignment(name) for name in named] or list(course.written()):
-            made = release(course, chosen, out, own_prerequisites)
+            try:
+                made = release(course, chosen, out, own_prerequisites)
+            except UserError as error:
+                if not everything and len(assignments) == 1:
+                    raise
+                proofs.failed.append(chosen.key)
+                console.print(Text(f"error: {error}", style="red"))
+                continue
             line = f"wrote {made.path} ({made.files} files, {made.size >> 10} KB, sha256 {made.sha256[:12]})"
             console.print(Text(line))
             for note in made.notes:
@@ -69,7 +76,8 @@ def command(
                 proofs.prove(chosen, made.path)
         proofs.summary()
     if proofs.failed:
-        console.print(Text(f"not proved: {', '.join(proofs.failed)}", style="red"))
+        told = "not proved" if prove else "not written"
+        console.print(Text(f"{told}: {', '.join(proofs.failed)}", style="red"))
         sys.exit(1)
 
 
@@ -112,7 +120,8 @@ class _Proofs(ExitStack):
             cells = [_cell(name, steps[name]) if name in steps else "-" for name in COLUMNS]
             table.add_row(key, *cells)
         self.console.print(table)
-        self.console.print(Text(f"{len(self.rows) - len(self.failed)} of {len(self.rows)} proved", style="bold"))
+        proved = sum(key not in self.failed for key in self.rows)
+        self.console.print(Text(f"{proved} of {len(self.rows)} proved", style="bold"))
 
 
 def _cell(name: str, step: Step) -> str:
