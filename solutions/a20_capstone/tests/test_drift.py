@@ -181,9 +181,14 @@ def judged(student, rng):
     reference, window = rng.normal(size=(400, 2)), rng.normal(size=(60, 2))
     window[:, 1] += 2
     _, statistics, p_values, features = student.checked(reference, window, method="psi", samples=2000)
-    expect.close(statistics, [student.psi(reference[:, i], window[:, i]) for i in range(2)])
-    edges = np.quantile(reference[:, 0], np.arange(1, 10) / 10)
-    counts = np.bincount(np.searchsorted(edges, reference[:, 0], side="right"), minlength=10)
+    wanted = []
+    for i in (1, 0):
+        edges = np.quantile(reference[:, i], np.arange(1, 10) / 10)
+        counts, live = (
+            np.bincount(np.searchsorted(edges, x[:, i], side="right"), minlength=10) for x in (reference, window)
+        )
+        wanted.insert(0, _index(counts, live))
+    expect.close(statistics, wanted)
     drawn = student.chance(counts, 60, 20_000, 1)
     share = float((drawn >= statistics[0]).mean())
     # Of 2,000 draws, 6 standard deviations are 0.067 at most.
