@@ -34,16 +34,22 @@ def product(which, a, b, **options):
     return [out.data, a, b]
 
 
-def looped(a, b):
-    return module.loop_matmul(a, b).data
+def _factors(n, shift):
+    """Two matrices of small whole numbers, made here: sending them would take longer than multiplying them."""
+    numbers = (np.arange(2 * n * n) * shift % 11 - 5).astype("f4")
+    return numbers.reshape(2, n, n)
 
 
-def tiled(a, b):
-    return module.tiled_matmul(a, b).data
+def looped(n, shift):
+    return float(module.loop_matmul(*_factors(n, shift)).data.sum())
 
 
-def tiled_finely(a, b):
-    return module.tiled_matmul(a, b, tile_size=8).data
+def tiled(n, shift):
+    return float(module.tiled_matmul(*_factors(n, shift)).data.sum())
+
+
+def tiled_finely(n, shift):
+    return float(module.tiled_matmul(*_factors(n, shift), tile_size=8).data.sum())
 
 
 def tile_sizes(caches, itemsize):
