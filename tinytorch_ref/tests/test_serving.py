@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -26,7 +27,7 @@ def service(tmp_path_factory):
     root = tmp_path_factory.mktemp("plain") / "registry"
     add(root, mlp(1), accuracy=0.9)
     add(root, cnn(2))
-    with serving(root, "--body-cap=20000", "--max-wait=20") as running:
+    with serving(root, "--body-cap=20000", "--max-wait=20", "--body-seconds=2") as running:
         yield running
 
 
@@ -91,6 +92,23 @@ def test_a_body_that_does_not_announce_its_length_is_capped_too(service):
     pieces = (b"x" * 5000 for _ in range(6))
     connection.request("POST", "/predict", pieces, {"Content-Type": "application/json"}, encode_chunked=True)
     assert connection.getresponse().status == 413
+
+
+def test_a_body_that_does_not_come_is_given_up_and_one_that_is_broken_off_is_no_error(service):
+    head = (
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    with socket.create_connection((service.host, service.port)) as slow:
+        slow.sendall(head)
+        assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
+    with socket.create_connection((service.host, service.port)) as gone:
+        gone.sendall(head)
+        while not samples(service.get("/metrics"))["tinytorch_in_flight"]:
+            pass
+    name = "tinytorch_requests_total endpoint=/predict status=499"
+    while name not in samples(service.get("/metrics")):
+        pass
+    assert "Traceback" not in service.log.read_text()
 
 
 def test_other_media_types_paths_and_methods_are_refused_in_the_same_form(service):

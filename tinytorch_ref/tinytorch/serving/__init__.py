@@ -4,12 +4,14 @@ Nobody has to write this package; it is what a model that was trained, compresse
 is the guide. The web framework comes with an optional extra and is imported here only, when a server starts:
 
     architecture.py  a network as plain data, and the network again       versions.py  the version being served
-    served.py        a registered version, ready to predict               watching.py  latency, drift, accuracy, alerts
-    batching.py      a bounded queue that answers in batches              metrics.py   figures for Prometheus
-    inputs.py        what a request has to be                             guard.py     who may change the version
+    served.py        a registered version, ready to predict               features.py  what drift is looked for in
+    register.py      a training run becomes a version                     watching.py  drift, accuracy, alerts
+    batching.py      a bounded queue that answers in batches              timeline.py  the last minutes, by seconds
+    inputs.py        what a request has to be                             metrics.py   figures for Prometheus
+    guard.py         who may change the version                           service.py   all of it put together
     app.py           the endpoints                                        server.py    starting, draining, stopping
-    register.py      a training run becomes a version                     page/        the page at `/`
-    load.py          a load generator                                     bench.py     what the service holds
+    load.py          a load generator, with client.py                     bench.py     what the service holds; picture.py
+    page/            the page at `/`
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ def main() -> None:
             bound=max(given.bound, given.max_batch),
             in_flight=given.in_flight,
             body_cap=given.body_cap,
+            body_seconds=given.body_seconds,
             poll=given.poll,
             linger=given.linger,
             limits=limits,
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bound", type=int, default=Settings.bound, help="examples that may wait")
     parser.add_argument("--in-flight", type=int, default=Settings.in_flight, help="predictions handled at once")
     parser.add_argument("--body-cap", type=int, default=Settings.body_cap, help="bytes")
+    parser.add_argument("--body-seconds", type=float, default=Settings.body_seconds, help="for sending a body")
     parser.add_argument("--poll", type=float, default=Settings.poll, help="seconds between looks at the registry")
     parser.add_argument("--linger", type=float, default=Settings.linger, help="seconds of refusing before the end")
     parser.add_argument("--accuracy", type=float, default=Limits.accuracy, help="alert below this share")

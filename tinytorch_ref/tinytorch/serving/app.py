@@ -105,6 +105,8 @@ def _answering(service: Service, path: str, handler: Handler) -> Callable[..., A
             answer = await handler(request)
         except Refused as refused:
             answer = responses.JSONResponse(refused.body, refused.status, refused.headers)
+        except need("starlette.requests").ClientDisconnect:
+            answer = responses.Response(status_code=499)  # nobody reads it; the figures count it
         except Exception:
             # Ours, not the client's: what went wrong is for the log, not for whoever asked.
             traceback.print_exc()
@@ -149,7 +151,13 @@ class Endpoints:
         self.service = service
 
     async def _read(self, request: Any, cap: int = SHORT_BODY) -> dict[str, Any]:
-        return await inputs.read_json(request.headers, request.stream(), cap)
+        patience = self.service.settings.body_seconds
+        try:
+            return await asyncio.wait_for(inputs.read_json(request.headers, request.stream(), cap), patience)
+        except asyncio.TimeoutError:
+            # Whoever sends slowly holds a place that others wait for.
+            wanted = f"all of it within {patience:g} s"
+            raise Refused(408, "body", wanted, "only a part", {"Connection": "close"}) from None
 
     # ---- predictions
 

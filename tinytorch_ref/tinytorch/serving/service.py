@@ -32,7 +32,7 @@ class Settings:
     Attributes:
         max_batch: examples computed at once. max_wait: seconds that the first of them may wait for others.
         bound: examples that may wait for the model. in_flight: predictions that may be handled at once.
-        body_cap: bytes of a prediction's request.
+        body_cap: bytes of a prediction's request. body_seconds: for sending it.
         poll: seconds between two looks at the registry.
         linger: seconds for which a stopping service still answers, with refusals, so that clients learn of it.
     """
@@ -42,6 +42,7 @@ class Settings:
     bound: int = 256
     in_flight: int = 32
     body_cap: int = 2_000_000
+    body_seconds: float = 10.0
     poll: float = 0.5
     linger: float = 0.5
     limits: Limits = field(default_factory=Limits)

@@ -20,6 +20,7 @@ from typing import Any
 from tinytorch.serving import ServingError
 from tinytorch.serving.served import Served, unpack
 
+PATIENCE = 5.0  # seconds that people wait for a list of versions
 AGAIN = 5.0  # seconds until a version that could not be loaded is tried again
 
 
@@ -175,7 +176,11 @@ class Keeper:
             ServingError: the registry cannot be read.
         """
         served = self.served.version
-        versions, target = await self._ask(self._versions), await self._ask(self._target)
+        try:
+            versions = await asyncio.wait_for(self._ask(self._versions), PATIENCE)
+            target = await asyncio.wait_for(self._ask(self._target), PATIENCE)
+        except asyncio.TimeoutError:
+            raise ServingError(f"it did not answer within {PATIENCE:g} s; another process may hold it") from None
         listed = [Listed(v.version, v.created, v.version == served, _notes(v.metadata)) for v in versions]
         return listed, target
 
