@@ -10,7 +10,7 @@ is the guide. The web framework comes with an optional extra and is imported her
     inputs.py        what a request has to be                             metrics.py   figures for Prometheus
     guard.py         who may change the version                           service.py   all of it put together
     app.py           the endpoints                                        server.py    starting, draining, stopping
-    load.py          a load generator, with client.py                     bench.py     what the service holds; picture.py
+    load.py          a load generator, with client.py                     bench.py     what it holds, with picture.py
     page/            the page at `/`
 """
 
