@@ -249,7 +249,7 @@ def test_stopping_under_load_loses_no_request(tmp_path):
     counts = result.counts()
     assert status == 0 and result.lost == 0, counts
     # Answered, refused in words while it was stopping, or found nobody afterwards: nothing else.
-    assert set(counts) == {"200", "503", "unreachable"}, counts
+    assert set(counts) <= {"200", "503", "unreachable"} and len(counts) > 1, counts
     assert f"accepted {counts['200']} examples, answered {counts['200']}" in said
 
 

@@ -93,7 +93,7 @@ def _swaps(ax: Any, result: Any, swaps: tuple[float, ...]) -> None:
         ax.plot(result.due[failed], result.latency[failed] * 1000, "x", color=RED, label="failed")
     title = f"{len(swaps)} swaps under load: {result.failed} of {len(result.outcome)} requests failed"
     ax.set(xlabel="seconds (dotted: promoted)", ylabel="milliseconds", yscale="log", title=title)
-    ax.legend(frameon=False, fontsize=8, loc="upper right")
+    ax.legend(framealpha=0.9, edgecolor="1", fontsize=8, loc="upper right")
 
 
 def _stop(ax: Any, result: Any, at: float) -> None:
