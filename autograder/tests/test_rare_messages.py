@@ -164,3 +164,12 @@ def test_what_a_worker_and_a_data_set_do_not_find(mini, place, tmp_path, monkeyp
     with pytest.raises(UserError) as error:
         datasets.Datasets(mini).folder("moon")
     assert str(error.value) == message("data.none", name="moon")
+
+
+def test_a_process_that_the_kernel_ended_for_its_cpu_time():
+    """The limit lies above a case's wall-clock time, so only many threads at once reach it."""
+    from autograder.judge.run import _death
+    from autograder.observe.client import Ending, ObserverLost
+
+    ending = Ending("", 20.0, 0, "SIGXCPU", 0)
+    assert _death(ObserverLost("no answer"), ending) == message("judge.how_cpu")
