@@ -18,6 +18,7 @@ from autograder import messages
 
 HERE = Path(__file__).parent
 KEY = "heard"
+WHOLE = pytest.StashKey[bool]()
 _heard: set[str] = set()
 
 
@@ -48,9 +49,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[WHOLE] = files >= set(HERE.glob("test_*.py"))
 
 
-WHOLE = pytest.StashKey[bool]()
-
-
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object) -> None:
     """A worker of pytest-xdist has ended: what it heard counts."""
     output = getattr(node, "workeroutput", {})
