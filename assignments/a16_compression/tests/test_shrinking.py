@@ -46,8 +46,9 @@ def cut(student, rng):
     state, sizes, _, own = student.cut_layer("linear", {"weight": w}, None, outputs)
     expect.equal([state["weight"], sizes], [w[:, outputs], [5, 4]])
     expect.equal(own["weight"], w)
-    state, sizes, _, _ = student.cut_layer("linear", {"weight": w, "bias": b}, inputs, None)
+    state, sizes, _, own = student.cut_layer("linear", {"weight": w, "bias": b}, inputs, None)
     expect.equal([state["weight"], state["bias"], sizes], [w[inputs], b, [3, 7]])
+    expect.equal(own["bias"], b)
 
 
 @test_case(name="the small model computes the same as the one with zeros", points=2)

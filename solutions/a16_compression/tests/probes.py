@@ -399,13 +399,16 @@ class _Around(Module):
 
 
 def around_shrunk(seed, x):
-    """[weights' shapes by name, outputs: small, zeroed] of a model with chains that can and cannot lose neurons."""
+    """[weights' shapes by name, outputs: small, zeroed] of a model with chains that can and cannot lose neurons, and
+    its outputs before and after the small one was made."""
     manual_seed(seed)
     model = _Around().eval()
+    own = [_call(model, x)]
     small = module.structured_prune(model, 0.5, remove=True)
+    own.append(_call(model, x))
     module.structured_prune(model, 0.5)
     shapes = {name: list(array.shape) for name, array in small.state_dict().items() if array.ndim > 1}
-    return [shapes, _call(small, x), _call(model, x)]
+    return [shapes, _call(small, x), _call(model, x), own]
 
 
 def gpt_shrunk(seed, ids):

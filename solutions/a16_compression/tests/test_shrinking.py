@@ -46,8 +46,9 @@ def cut(student, rng):
     state, sizes, _, own = student.cut_layer("linear", {"weight": w}, None, outputs)
     expect.equal([state["weight"], sizes], [w[:, outputs], [5, 4]])
     expect.equal(own["weight"], w)
-    state, sizes, _, _ = student.cut_layer("linear", {"weight": w, "bias": b}, inputs, None)
+    state, sizes, _, own = student.cut_layer("linear", {"weight": w, "bias": b}, inputs, None)
     expect.equal([state["weight"], state["bias"], sizes], [w[inputs], b, [3, 7]])
+    expect.equal(own["bias"], b)
 
 
 @test_case(
@@ -147,11 +148,14 @@ def images(student, rng):
     ),
 )
 def around(student, rng):
-    shapes, out, expected = student.around_shrunk(int(rng.integers(999)), rng.normal(size=(4, 5)).astype("float32"))
+    shapes, out, expected, own = student.around_shrunk(
+        int(rng.integers(999)), rng.normal(size=(4, 5)).astype("float32")
+    )
     body = {"body.0.weight": [5, 3], "body.2.0.weight": [3, 3], "body.2.2.weight": [3, 6]}  # round(3.5) is 4: 7 - 4
     whole = {f"loop.{i}.weight": [6, 6] for i in (0, 2, 4, 6)} | {"mixing.0.weight": [6, 6], "mixing.2.weight": [6, 4]}
     expect.equal(shapes, body | whole)
     expect.close(out, expected, rtol=1e-4, atol=1e-5)
+    expect.equal(own[1], own[0])
     widths, out, expected = student.gpt_shrunk(int(rng.integers(999)), rng.integers(0, 11, size=(2, 7)))
     expect.equal(widths, [24, 24])
     expect.close(out, expected, rtol=1e-4, atol=1e-5)
