@@ -503,7 +503,7 @@ def _train(comm, weights, batches, lr, momentum):
     """Every rank begins with weights of its own: multiplied by rank + 1."""
     own = [(w * (comm.rank + 1), b + comm.rank) for w, b in weights]
     parallel = module.DataParallel(*_model(own, lr, momentum), comm)
-    losses = [parallel.step(x, target) for x, target in batches]
+    losses = [parallel.step(*batch) for batch in batches]
     return [losses, [p.data.copy() for p in parallel.model.parameters()]]
 
 
