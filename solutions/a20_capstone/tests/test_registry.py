@@ -140,7 +140,7 @@ def refused(student, rng):
         ("path", ValueError),
     ):
         expect.raises(error, student.refused, what)
-    expect.equal(student.left_by_refused(), [0, [], 0])
+    expect.equal(student.left_by_refused(), [[1], ["m"], 1])
 
 
 @test_case(
