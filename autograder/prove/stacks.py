@@ -11,15 +11,16 @@ from __future__ import annotations
 import itertools
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from autograder.blame import Blame, of_runner
+from autograder.blame import DRAWS, Blame, of_runner
 from autograder.course import FILE, Course, Milestone, load_course
 from autograder.explain import load_misconceptions
+from autograder.judge.cases import Status, Verdict
 from autograder.milestone import Runner
 from autograder.validate.trials import changed
 
@@ -36,6 +37,10 @@ class Fault:
     name: str
     files: tuple[tuple[str, str], ...]
 
+    @property
+    def said(self) -> str:
+        return f"{self.key.partition('_')[0]} {self.name}"
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -43,11 +48,6 @@ class Tried:
 
     faults: tuple[Fault, ...]
     found: Blame
-
-    @property
-    def noticed(self) -> bool:
-        """Whether the milestone fails on this stack at all."""
-        return bool(self.named)
 
     @property
     def named(self) -> frozenset[str]:
@@ -62,12 +62,12 @@ class Tried:
 
     @property
     def name(self) -> str:
-        return " + ".join(f"{fault.key.partition('_')[0]} {fault.name}" for fault in self.faults)
+        return " + ".join(fault.said for fault in self.faults)
 
 
 @dataclass(frozen=True)
 class Score:
-    """Stacks of one milestone: those with one fault and with two, as far as the milestone fails on them."""
+    """Stacks of one milestone, with one fault that it notices and with two such; and how many it did not notice."""
 
     milestone: str
     layers: int
@@ -98,10 +98,12 @@ def try_blame(
         for fault in _in_turns(stack.faults(keys), chance):
             if len(alone) >= singles:
                 break
+            if not stack.notices(fault):
+                unnoticed += 1
+                tell(f"{milestone.key}: {fault.said}: the milestone is reached all the same")
+                continue
             tried = stack.blame(fault)
-            unnoticed += not tried.noticed
-            if tried.noticed:
-                alone.append(tried)
+            alone.append(tried)
             tell(f"{milestone.key}: {tried.name}: {_said(tried)}")
         pairs = [pair for pair in itertools.combinations(alone, 2) if pair[0].faults[0].key != pair[1].faults[0].key]
         chance.shuffle(pairs)
@@ -110,17 +112,14 @@ def try_blame(
             if len(together) >= doubles:
                 break
             tried = stack.blame(*one.faults, *other.faults)
-            if tried.noticed:
-                together.append(tried)
+            together.append(tried)
             tell(f"{milestone.key}: {tried.name}: {_said(tried)}")
         return Score(milestone.key, len(stack.sources), unnoticed, tuple(alone), tuple(together))
 
 
 def _said(tried: Tried) -> str:
-    if not tried.noticed:
-        return "the milestone is reached all the same"
     said = " + ".join(sorted(key.partition("_")[0] for key in tried.named))
-    return f"{said} is blamed{'' if tried.right else ', WRONGLY'} after {tried.found.runs} runs"
+    return f"{said or 'nothing'} is blamed{'' if tried.right else ', WRONGLY'} after {tried.found.runs} runs"
 
 
 class _Stacks:
@@ -143,15 +142,34 @@ class _Stacks:
             found[key] = [Fault(key, m.id, tuple(changed(sources, (m,)).items())) for m in members]
         return found
 
-    def blame(self, *faults: Fault) -> Tried:
+    def notices(self, fault: Fault) -> bool:
+        """Whether the milestone fails with this fault, on whatever is drawn: what it misses now and then is no fault.
+
+        The layers beside it are the reference's either way, so it is asked of the one layer alone, which is quicker
+        than blaming a whole stack.
+        """
         with TemporaryDirectory(prefix="tito-stack-") as folder:
-            files = {**self.sources, **{fault.key: dict(fault.files) for fault in faults}}
-            for key, texts in files.items():
-                for path, text in texts.items():
-                    target = Path(folder) / key / path
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_text(text, encoding="utf-8")
-            return Tried(faults, of_runner(self.runner, [Path(folder) / key for key in files]))
+            _lay_out(Path(folder), dict(fault.files))
+            with self.runner.stack([Path(folder)]) as stack:
+                return not stack.keys or all(_fails(stack.judge(stack.keys, draws)) for draws in range(DRAWS))
+
+    def blame(self, *faults: Fault) -> Tried:
+        """A stack that is the student's own throughout, with these faults in it."""
+        texts = {path: text for sources in self.sources.values() for path, text in sources.items()}
+        with TemporaryDirectory(prefix="tito-stack-") as folder:
+            _lay_out(Path(folder), {**texts, **{path: text for fault in faults for path, text in fault.files}})
+            return Tried(faults, of_runner(self.runner, [Path(folder)]))
+
+
+def _fails(verdict: Verdict) -> bool:
+    return any(case.status is not Status.PASSED for case in verdict.cases)
+
+
+def _lay_out(folder: Path, files: Mapping[str, str]) -> None:
+    for path, text in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
 
 
 def _in_turns(faults: dict[str, list[Fault]], chance: random.Random) -> Iterator[Fault]:
