@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from autograder.errors import GraderError
 from autograder.prove.fleet import Fleet
 from autograder.prove.leavings import different, leavings
 from autograder.prove.programs import Program, manifest
+from autograder.sandbox import become_subreaper
 
 Tell = Callable[[str], None]
 
@@ -98,6 +100,8 @@ class Proof:
         some.mkdir()
         for program in self.programs[:count]:
             program.write(some)
+        # Whatever outlives the command that started it comes to us, so that its CPU time is counted too.
+        become_subreaper()
         found = []
         for number in jobs:
             out = self.place / f"rate-{number}"
@@ -105,6 +109,7 @@ class Proof:
             before, started = _cpu_seconds(), time.monotonic()
             self.finish(self.start(out, "--jobs", number, uploads=some))
             seconds = time.monotonic() - started
+            _reap()
             found.append(Rate(number, min(count, len(self.programs)), seconds, _cpu_seconds() - before))
             self.tell(f"{number} processes: {found[-1].per_minute:.1f} a minute")
         return found
@@ -195,6 +200,13 @@ def _got(program: Program, attempt: ledger.Attempt, failing: frozenset[str]) -> 
     if program.fails is not None and failing != program.fails:
         return f"the right points by the wrong cases: {sorted(failing ^ program.fails)}"
     return ""
+
+
+def _reap() -> None:
+    """Wait for every process that came to us; the server from which judges are forked ends a moment after them."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
 
 
 def _cpu_seconds() -> float:
