@@ -19,7 +19,8 @@ from autograder.course import Course
 from autograder.site.docstrings import markdown
 
 CALLED = ("__call__", "__len__", "__iter__", "__getitem__", "__enter__")  # special methods that people use
-LEFT_OUT = ("kernels", "milestones")  # parts of the frame that are no interface: what is in them serves the rest
+# Parts of the frame that are no interface: they serve the rest, or are programs.
+LEFT_OUT = ("kernels", "milestones", "serving", "compressing")
 FENCE = "`" * 3
 
 

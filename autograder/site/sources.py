@@ -30,6 +30,7 @@ DOCS = "docs"
 GUIDES = ("students", "tas", "instructors", "faq", "architecture")  # in this order in the menu; others come after
 READMES = {  # page -> its name in the menu, and the text of the repository that it is
     "more/milestones": ("How milestones are judged", "milestones/README.md"),
+    "more/serving": ("Serving a model", "tinytorch_ref/tinytorch/serving/README.md"),
     "more/datasets": ("Data sets", "datasets/README.md"),
     "more/benchmarks": ("Benchmarks", "tinytorch_ref/benchmarks/README.md"),
     "more/vision-speed": ("Fast convolutions", "tinytorch_ref/benchmarks/vision.md"),

@@ -118,6 +118,7 @@ def documents(root: Path) -> dict[str, str]:
     """Every text of the course that names commands: its path and its Markdown."""
     places = [root / "README.md", *sorted((root / "docs").glob("*.md")), root / "milestones" / "README.md"]
     places += [root / "datasets" / "README.md", root / "tinytorch_ref" / "benchmarks" / "README.md"]
+    places += [root / "tinytorch_ref" / "tinytorch" / "serving" / "README.md"]
     places += [root / "autograder" / "release" / "files" / "README.md", root / "autograder" / "skeleton" / "README.md"]
     for solution in sorted((root / "solutions").iterdir()):
         places += [solution / "README.md", solution / "reflection.md", solution / "lab.py"]

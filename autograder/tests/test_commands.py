@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -50,6 +51,10 @@ NOT_RUN = {
     "tito check --watch": f"{ENDLESS}; test_watch.py",
     "tito site build --serve": f"{ENDLESS}; test_site.py serves a site",
     "tito site build": "test_site.py builds one",
+    "tito serve": f"{ENDLESS}; test_cli_serve.py",
+    "tito monitor": f"{ENDLESS}; test_cli_serve.py",
+    "python -m tinytorch.serving.load": "loads a service that runs; the tests of tinytorch_ref do",
+    "pip install": NETWORK,
     "tito release --prove": f"{MINUTES}; test_release.py plays a newcomer",
     "tito release a01 --prove": f"{MINUTES}; test_release.py plays a newcomer",
     "tito release a05 --prove": f"{MINUTES}; test_release.py plays a newcomer",
@@ -68,7 +73,7 @@ NOT_RUN = {
 
 # Where a text's readers are.
 INSTRUCTORS = ("README.md", "docs/instructors.md", "docs/architecture.md", "docs/index.md", "milestones/README.md")
-INSTRUCTORS += ("datasets/README.md", "tinytorch_ref/benchmarks/README.md")
+INSTRUCTORS += ("datasets/README.md", "tinytorch_ref/benchmarks/README.md", "tinytorch_ref/tinytorch/serving/README.md")
 ASSISTANTS = ("docs/tas.md",)
 
 
@@ -136,11 +141,17 @@ def test_what_is_not_run_is_a_command_line_that_would_be_accepted(command, tmp_p
     course = load_course(ROOT)
     words = command.plain.split(" ")
     if words[0] == "tito":
-        shutil.copy(ROOT / "samples" / "a01_submission.zip", tmp_path / "a03.zip")
-        (tmp_path / "runs" / "transformer" / "characters").mkdir(parents=True)
-        monkeypatch.chdir(tmp_path)
+        (tmp_path / "here" / "runs" / "transformer" / "characters").mkdir(parents=True)
+        (tmp_path / "here" / "runs" / "mnist_quick").mkdir()
+        for assignment in course.written():  # beside here, as an example of a served model has it
+            (tmp_path / assignment.key).mkdir()
+        shutil.copy(ROOT / "samples" / "a01_submission.zip", tmp_path / "here" / "a03.zip")
+        monkeypatch.chdir(tmp_path / "here")
         parses(command.words[1:])
         _names_something(course, words[1:])
+    elif words[:2] == ["python", "-m"]:
+        done = subprocess.run([sys.executable, *words[1:3], "--help"], capture_output=True, text=True)
+        assert done.returncode == 0 and all(w in done.stdout for w in words if w.startswith("--")), done.stderr
     elif words[0].startswith("py") and "install.py" in words:
         assert (ROOT / "autograder" / "release" / "files" / "install.py").is_file()
     elif words[0].startswith("python"):
