@@ -225,10 +225,10 @@ def scene(
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A student's folder: the real release of a01, and over it that of a04, with which the first milestone comes."""
+    """A student's folder: the real release of a01, and over it that of a05, with which the reference of a01 to a04 comes."""
     course = load_course(ROOT)
     place = tmp_path_factory.mktemp("student") / "tinytorch-course"
-    for name in ("a01", "a04"):
+    for name in ("a01", "a05"):
         for path, data in contents(course, course.assignment(name)).files.items():
             (place / path).parent.mkdir(parents=True, exist_ok=True)
             (place / path).write_bytes(data)
