@@ -281,7 +281,7 @@ def test_whatever_an_assignment_needs_its_prerequisites_have_already(key):
 
 def test_every_file_has_one_owner_and_the_frames_files_have_none():
     owned = [(path, a.key) for a in REAL.assignments for path in a.writes]
-    assert len(dict(owned)) == len(owned) == 21
+    assert len(dict(owned)) == len(owned) >= len(REAL.assignments)
     assert all(REAL.owner(path) == key for path, key in owned)
     frame = [f"tinytorch/{p.relative_to(REAL.frame).as_posix()}" for p in REAL.frame.rglob("*.py")]
     assert frame
