@@ -118,6 +118,42 @@ def mistakes(
     return _finished(figure, path)
 
 
+def benchmark_results(results: Mapping[str, Mapping[str, Any]], path: str | Path | None = None) -> Any:
+    """A panel for each metric, a bar for each model's median with the interval around it; returns the figure.
+
+    `results` is {metric: {model: assignment 19's BenchmarkResult}}.
+    """
+    figure = _figure(3.8 * len(results), 0.9 + 0.42 * max(map(len, results.values())))
+    for ax, (metric, found) in zip(figure.subplots(1, len(results), squeeze=False)[0], results.items(), strict=True):
+        for i, result in enumerate(found.values()):
+            ax.barh(i, result.median, color=BLUE, height=0.6)
+            ax.plot(result.interval[:2], [i, i], color=RED, linewidth=2)
+        ax.set(xlabel=next(iter(found.values())).unit, title=metric)
+        ax.set_yticks(range(len(found)), list(found))
+        ax.invert_yaxis()
+    return _finished(figure, path)
+
+
+def pareto(
+    points: Mapping[str, Mapping[str, float]],
+    front: Sequence[str],
+    x_metric: str,
+    y_metric: str,
+    path: str | Path | None = None,
+) -> Any:
+    """All points in two of their metrics, those on the front blue and joined; returns the figure."""
+    figure = _figure(4.6, 3.4)
+    ax = figure.subplots()
+    order = sorted(front, key=lambda name: points[name][x_metric])
+    ax.plot([points[n][x_metric] for n in order], [points[n][y_metric] for n in order], color=BLUE, linewidth=1)
+    for name, point in points.items():
+        ax.plot(point[x_metric], point[y_metric], "o", color=BLUE if name in front else GREY)
+        ax.annotate(f" {name}", (point[x_metric], point[y_metric]), fontsize=8)
+    ax.set(xlabel=x_metric, ylabel=y_metric)
+    ax.margins(0.15)
+    return _finished(figure, path)
+
+
 def _figure(width: float, height: float) -> Any:
     import matplotlib.pyplot as plt
 

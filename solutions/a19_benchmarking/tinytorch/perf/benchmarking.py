@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from tinytorch import plots
 from tinytorch.core.dataloader import MNIST, TinyDigits
 from tinytorch.core.tensor import Tensor
 from tinytorch.dispatch import TensorBase
@@ -993,39 +994,19 @@ class BenchmarkSuite:
 
     def plot_results(self, save_plots: bool = True) -> Any:
         """A panel for each metric, medians with their intervals; returns the figure (needs matplotlib)."""
-        from matplotlib.figure import Figure
-
         found = self.results or self.run_full_benchmark()
-        figure = Figure(figsize=(3.6 * len(found), 2.8), layout="constrained")
-        for ax, (metric, results) in zip(figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True):
-            for i, result in enumerate(results.values()):
-                ax.barh(i, result.median, color="#31688e", height=0.6)
-                ax.plot(result.interval[:2], [i, i], color="#d1495b", linewidth=2)
-            ax.set(yticks=range(len(results)), xlabel=next(iter(results.values())).unit, title=metric)
-            ax.set_yticklabels(list(results))
-            ax.invert_yaxis()
-        return self._kept(figure, "benchmark_comparison.png", save_plots)
+        return plots.benchmark_results(found, self._path("benchmark_comparison.png", save_plots))
 
     def plot_pareto_frontier(
         self, x_metric: str = "latency", y_metric: str = "accuracy", save_plots: bool = True
     ) -> Any:
         """All models in two of the metrics, those on the front of these two joined; returns the figure."""
-        from matplotlib.figure import Figure
-
         points = self._points()
         directions = {m: "max" if m == "accuracy" else "min" for m in (x_metric, y_metric)}
-        front = sorted(pareto_front(points, directions), key=lambda name: points[name][x_metric])
-        figure = Figure(figsize=(4.6, 3.4), layout="constrained")
-        ax = figure.subplots()
-        ax.plot([points[n][x_metric] for n in front], [points[n][y_metric] for n in front], color="#31688e")
-        for name, point in points.items():
-            ax.plot(point[x_metric], point[y_metric], "o", color="#31688e" if name in front else "0.6")
-            ax.annotate(f" {name}", (point[x_metric], point[y_metric]), fontsize=8)
-        ax.set(xlabel=x_metric, ylabel=y_metric)
-        return self._kept(figure, "pareto_frontier.png", save_plots)
+        front = pareto_front(points, directions)
+        return plots.pareto(points, front, x_metric, y_metric, self._path("pareto_frontier.png", save_plots))
 
-    def _kept(self, figure: Any, name: str, save: bool) -> Any:
+    def _path(self, name: str, save: bool) -> Path | None:
         if save:
             self.output_dir.mkdir(parents=True, exist_ok=True)
-            figure.savefig(self.output_dir / name, dpi=120)
-        return figure
+        return self.output_dir / name if save else None
