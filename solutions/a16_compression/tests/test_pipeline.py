@@ -97,7 +97,7 @@ def names(student, rng):
 
 
 @test_case(
-    name="a classifier at a quarter of its bytes loses at most a point",
+    name="a classifier at a quarter of its bytes keeps what it learned",
     points=2,
     hidden=True,
     failure_message=(
@@ -113,5 +113,5 @@ def learned(student, rng):
     before, after, share = student.learned(x[:1024], labels[:1024], x[1024:], plan, int(rng.integers(999)))
     right = [float((guess == labels[1024:]).mean()) for guess in (before, after)]
     expect.between(right[0], 0.8, 1.0, "the share that is right before")
-    expect.between(right[1], right[0] - 0.01, 1.0, "the share that is right after compression")
+    expect.between(right[1], right[0] - 0.04, 1.0, "the share that is right after compression")
     expect.between(share, 0.1, 0.25, "the share of the bytes")
