@@ -117,7 +117,7 @@ def _take_outputs(notebook: dict[str, Any], executed: dict[str, Any]) -> int:
             found = re.findall(r"^#+ +(.+)$", _text(cell), re.MULTILINE)
             heading = found[-1] if found else heading
             continue
-        cell["outputs"] = [output for output in done["outputs"] if output["output_type"] in SHOWN]
+        cell["outputs"] = [output for output in done["outputs"] if _is_shown(output)]
         drawn = sum("image/png" in output.get("data", {}) for output in cell["outputs"])
         if drawn:
             # The text around a figure says what is to be seen in it; this says which one it is.
@@ -125,6 +125,12 @@ def _take_outputs(notebook: dict[str, Any], executed: dict[str, Any]) -> int:
             cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
         figures += drawn
     return figures
+
+
+def _is_shown(output: dict[str, Any]) -> bool:
+    """The workspace that a lab opens is a folder of this machine: no news to a reader."""
+    told = "".join(output.get("data", {}).get("text/plain", ""))
+    return output["output_type"] in SHOWN and not told.startswith("Workspace(folder=")
 
 
 def _text(cell: dict[str, Any]) -> str:

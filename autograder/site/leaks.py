@@ -14,9 +14,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from tokenize import TokenError
 
-from autograder.build import leaked_lines
+from autograder.build import files_of, leaked_lines
 from autograder.build.text import read_text
-from autograder.course import Course
+from autograder.course import Assignment, Course
 from autograder.errors import UserError
 from autograder.release.contents import Contents
 from autograder.release.proof import traces
@@ -79,12 +79,29 @@ def _belongs(page: str, key: str) -> bool:
 
 
 def _own_lines(course: Course, key: str, pages: Mapping[str, _Words]) -> Iterator[str]:
+    """Lines of an assignment's solution on its own pages. What students get anyway may share an idiom with it (that it
+    does no more is for `tito build` and `tito release` to prove); nothing else on the page may."""
+    given = _squeezed(_students_text(course, course.by_key[key]))
     for path in course.by_key[key].writes:
         source = read_text(course.solution(key) / path)
         for name, words in pages.items():
             for block in words.blocks:
                 for line, text in _leaked(source, block, path):
-                    yield f"{name}: it shows line {line} of the solution of {key}: {text}"
+                    if _squeezed(text) not in given:
+                        yield f"{name}: it shows line {line} of the solution of {key}: {text}"
+
+
+def _students_text(course: Course, assignment: Assignment) -> str:
+    texts = []
+    for path, data in files_of(course, assignment).items():
+        text = data.decode("utf-8")
+        cells = json.loads(text)["cells"] if path.endswith(".ipynb") else [{"source": text}]
+        texts += ["".join(cell["source"]) for cell in cells]
+    return "\n".join(texts)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 def _leaked(source: str, block: str, path: str) -> tuple[tuple[int, str], ...]:
@@ -103,9 +120,10 @@ def _leaked(source: str, block: str, path: str) -> tuple[tuple[int, str], ...]:
 
 def _documents(pages: Mapping[str, _Words], first: str, keys: Collection[str]) -> Iterator[tuple[str, bytes]]:
     """Each page twice: its words, and its code as a notebook. Handouts and labs go where that search expects what was
-    written for students: it may name a mistake in its own words, and share an idiom with a later solution."""
+    written for students: it may name a mistake in its own words, and share an idiom with a later solution. So do the
+    pages of the API, whose every word stands in the stubs."""
     for name, words in pages.items():
-        place = first if name.partition("/")[0] in keys else "site"
+        place = first if name.partition("/")[0] in {*keys, "api"} else "site"
         yield f"{place}/{name}.txt", "".join(words.text).encode()
         cells = [{"cell_type": "code", "source": block} for block in words.blocks]
         yield f"{place}/{name}.ipynb", json.dumps({"cells": cells}).encode()

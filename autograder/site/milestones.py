@@ -59,9 +59,9 @@ def milestone_page(course: Course, m: Milestone, cache: Path, wish: Wish, pages:
     folder, whence = None, ""
     if not running.obstacle(course, m):
         if runs is not None and (runs / m.key / RESULT).is_file():
-            folder, whence = _reference_only(runs / m.key), "from a run of"
+            folder, whence = _reference_only(runs / m.key), "made before"
         elif quick(course, m) and wish.execute:
-            folder, whence = _run(course, m, cache, wish.weak_sandbox), "run while this site was built, with"
+            folder, whence = _run(course, m, cache, wish.weak_sandbox), "while this site was built"
     lines = [f"# {m.year} {m.title}", f"*{m.question}*", f"To be reached: {m.must_reach}.", *_story(course, m, pages)]
     lines += _shows(course, m, folder, whence)
     return Shown("\n\n".join(lines) + "\n", _pictures(folder, m.key), folder is not None)
@@ -199,7 +199,7 @@ def _shows(course: Course, m: Milestone, folder: Path | None, whence: str) -> It
         )
         return
     result = _result(folder)
-    yield f"The figures below are {whence} the reference framework, seed {result.get('seed', 0)}."
+    yield f"The figures below come from a run {whence}, on the reference framework, seed {result.get('seed', 0)}."
     yield "\n".join(_case_table(result))
     yield from (_image(m.key, path.name, f"{m.title}: {path.stem}") for path in _files(folder))
 
