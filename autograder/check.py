@@ -4,6 +4,9 @@ The cases run in a worker process (`python -m autograder.check`), so that a cras
 not the end. The worker reports each case as it starts and ends, and each call as it is made; when it falls silent it
 is stopped and a new one goes on after the case that stopped it. In a session the worker stays for the next check, which
 then costs no start. Nothing is graded here, so nothing has to be hidden from the program.
+
+Each case imports the framework anew, as in grading. A quick session (`--watch`) does so on its first check only: later
+the cases of a check share one import, and a case that does not pass there is tried again by itself, which decides.
 """
 
 from __future__ import annotations
@@ -73,6 +76,7 @@ class Session:
     Args:
         assignment: what is checked; of a milestone the tests lie in the course, and `own` says for which assignments
             the student's layer is taken, and from which folder.
+        quick: from the second check on the cases share one import; see the module.
 
     Raises:
         UserError: the folder holds no tests.
@@ -84,8 +88,10 @@ class Session:
         assignment: Assignment | Milestone,
         workspace: Path,
         own: Mapping[str, Path] | None = None,
+        quick: bool = False,
     ):
         self.course, self.assignment, self.workspace, self.own = course, assignment, workspace, own or {}
+        self.quick, self.checks = quick, 0
         if isinstance(assignment, Assignment):
             self.tests = tests_folder(course, assignment, workspace)
         else:
@@ -113,6 +119,7 @@ class Session:
             return Checked(self.assignment.key, findings, ())
         done: dict[str, CaseResult] = {}
         notes: list[str] = []
+        self.checks += 1
         while not self._round(question, done, notes, finished):
             pass
         order = sorted(done.values(), key=lambda case: [int(n) for n in case.number.split(".")])
@@ -130,7 +137,8 @@ class Session:
         seconds = self.course.limits_of(self.assignment).case_seconds * PATIENCE
         usable = False
         try:
-            for judged in _results(worker, question, sorted(done), seconds, notes):
+            order = {"question": question, "skip": sorted(done), "quick": self.quick and self.checks > 1}
+            for judged in _results(worker, order, seconds, notes):
                 result = self._with_reading(judged)
                 done[result.key] = result
                 finished(result)
@@ -142,11 +150,11 @@ class Session:
 
     def _with_reading(self, result: CaseResult) -> CaseResult:
         """A case that failed, with where in the handout to read about it."""
-        if result.status in (Status.PASSED, Status.SKIPPED) or isinstance(self.assignment, Milestone):
+        if isinstance(self.assignment, Milestone):
             return result
         if self.sections is None:
             self.sections = hints.sections(self.course, self.assignment)
-        return replace(result, read=self.sections.get(result.key) or hints.ANYWHERE)
+        return hints.with_reading(result, self.sections)
 
     def _job(self) -> dict[str, Any]:
         """What the worker has to know of the session."""
@@ -167,11 +175,9 @@ class Session:
         self.close()
 
 
-def _results(
-    worker: _Worker, question: str | None, skip: list[str], seconds: float, notes: list[str]
-) -> Iterator[CaseResult]:
+def _results(worker: _Worker, order: dict[str, Any], seconds: float, notes: list[str]) -> Iterator[CaseResult]:
     """The cases as they end, the one that stopped the worker last; its remarks are added to `notes`."""
-    worker.ask({"question": question, "skip": skip})
+    worker.ask(order)
     for event in worker.events(seconds):
         if "result" in event:
             yield _case(event["result"])
@@ -349,6 +355,9 @@ class LocalBench:
         self.has_reference = False
         self.probes = probes
         self.alive = True
+        # Whether observers use the framework as the one before them imported it, and that one.
+        self.sharing = False
+        self.last: LocalObservation | None = None
 
     @property
     def reference(self) -> compose.Composition:
@@ -356,8 +365,12 @@ class LocalBench:
 
     def observe(self, composition: compose.Composition | None, role: str = "student") -> LocalObservation:
         assert composition is not None
-        forget_framework()
-        return LocalObservation([str(self.probes), str(composition.path)], self.limits.output_kb << 10)
+        imported = self.last.probes if self.sharing and self.last is not None else None
+        if imported is None:
+            forget_framework()
+        self.last = LocalObservation([str(self.probes), str(composition.path)], self.limits.output_kb << 10)
+        self.last.probes = imported
+        return self.last
 
     def restart(self) -> None:
         """Nothing to restart."""
@@ -386,25 +399,45 @@ class _Work:
         self.bench = LocalBench(self.course, self.assignment, tests)
         self.made: tuple[tuple[compose.Layer, ...], compose.Composition] | None = None
 
-    def round(self, question: str | None, skip: frozenset[str]) -> None:
+    def round(self, question: str | None, skip: frozenset[str], quick: bool) -> None:
         """Judge the wanted public cases and report each on standard output."""
-        from autograder.judge.run import Watcher, judge
-
         if question is not None and question not in self.known:
             _report({"problem": message("check.no_question", question=question, known=", ".join(self.known))})
             return
         composition = self._composition()
+        public = [c for f in self.files for c in f.cases if not c.hidden and question in (None, c.file)]
+        left = frozenset(f"{c.file}.{c.id}" for c in public) - skip
+        _report({"begin": self.assignment.key})
+        if quick:
+            left -= self._judge(composition, left, sharing=True)
+        if left or not quick:
+            self._judge(composition, left, sharing=False)
+        _report({"end": self.assignment.key})
+
+    def _judge(self, composition: compose.Composition, keys: frozenset[str], sharing: bool) -> frozenset[str]:
+        """Judge some cases; the keys of those that passed. Of cases that share an import no other is reported."""
+        from autograder.judge.run import Watcher, judge
+
+        passed: set[str] = set()
+
+        def finished(result: CaseResult) -> None:
+            if result.status is Status.PASSED:
+                passed.add(result.key)
+            if result.status is Status.PASSED or not sharing:
+                _report({"result": asdict(result)})
+
         watcher = Watcher(
             started=lambda case: _report({"start": asdict(_empty(case, self.numbers[case.file, case.id]))}),
-            finished=lambda result: _report({"result": asdict(result)}),
+            finished=finished,
             asked=lambda call: _report({"call": call}),
-            wanted=lambda c: not c.hidden and question in (None, c.file) and f"{c.file}.{c.id}" not in skip,
+            wanted=lambda c: f"{c.file}.{c.id}" in keys,
         )
-        _report({"begin": self.assignment.key})
+        self.bench.sharing, self.bench.last = sharing, None
         verdict = judge(self.bench, self.files, composition, digest="home", watcher=watcher)
-        for note in verdict.notes:
-            _report({"note": note})
-        _report({"end": self.assignment.key})
+        if not sharing:
+            for note in verdict.notes:
+                _report({"note": note})
+        return frozenset(passed)
 
     def _composition(self) -> compose.Composition:
         """The framework around the student's files as they are now. What does not change is composed once."""
@@ -443,7 +476,7 @@ def _serve(job: dict[str, Any]) -> None:
         try:
             work = work or _Work(job)
             order = json.loads(line)
-            work.round(order["question"], frozenset(order["skip"]))
+            work.round(order["question"], frozenset(order["skip"]), order["quick"])
         except UserError as error:
             _report({"problem": str(error)})
         busy.clear()

@@ -9,13 +9,15 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from autograder import compose, explain, lint, record, score
+from autograder import compose, explain, hints, lint, record, score
 from autograder.course import Assignment, Course
 from autograder.errors import GraderError, UserError
 from autograder.intake import Submission, receive
@@ -149,7 +151,13 @@ class Grader:
         finally:
             compose.discard(composition.path)
         matches = explain.explain(verdict, self.misconceptions, self.vectors)
+        verdict = replace(verdict, cases=tuple(hints.with_reading(case, self.sections) for case in verdict.cases))
         return replace(grade, verdict=verdict, explanation=explain.in_words(matches))
+
+    @cached_property
+    def sections(self) -> Mapping[str, str]:
+        """Public case -> where in the handout to read about it."""
+        return hints.sections(self.course, self.assignment)
 
     def compose(self, submission: Submission, linted: lint.Linted) -> compose.Composition:
         """The submission's layer on the reference of its prerequisites."""

@@ -12,13 +12,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from autograder import explain
 from autograder.course import Assignment, Course
 from autograder.errors import UserError
+from autograder.judge.cases import CaseResult, Status
 from autograder.messages import message
 
 FOLDER = "hints"
@@ -142,6 +143,13 @@ def sections(course: Course, assignment: Assignment) -> Mapping[str, str]:
         return load(course, assignment).sections
     except UserError:
         return {}
+
+
+def with_reading(case: CaseResult, sections: Mapping[str, str]) -> CaseResult:
+    """A public case that did not pass, with where in the handout to read about it. Any other case as it is."""
+    if case.hidden or case.status in (Status.PASSED, Status.SKIPPED, Status.GRADER_ERROR):
+        return case
+    return replace(case, read=sections.get(case.key) or ANYWHERE)
 
 
 # ---- reading public test files

@@ -200,7 +200,7 @@ def results(grade: Grade, execution_time: float) -> dict[str, Any]:
 
 def _row(case: CaseResult, visibility: str) -> dict[str, Any]:
     passed = case.status is Status.PASSED
-    output = case.message if passed else "\n".join(part for part in (f"[{case.status.value}]", case.message) if part)
+    output = case.message if passed else "\n".join(part for part in (f"[{case.status.value}]", case.told) if part)
     return {
         "number": case.number,
         "name": case.title,

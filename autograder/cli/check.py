@@ -35,7 +35,7 @@ def command(assignment: str | None, folder: Path, question: str | None, watch: b
     console = plain_console()
     console.print(Text(f"{chosen.key}: {chosen.question}", style="bold"))
     _stands_on(console, course, chosen, folder)
-    with Session(course, chosen, folder) as session:
+    with Session(course, chosen, folder, quick=watch) as session:
         if watch:
             _watch(console, session, question)
         else:

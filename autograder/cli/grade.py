@@ -322,7 +322,7 @@ def show(console: Console, grade: Grade, seconds: float, name: str, brief: bool)
     for case in grade.verdict.cases:
         if case.status is not Status.PASSED:
             console.print(Text(f"{case.number} {case.title} ({case.status.value})", style="bold"))
-            console.print(Text(indented(case.message)))
+            console.print(Text(indented(case.told)))
     for note in (*grade.verdict.notes, *grade.remarks):
         console.print(Text(note), style="yellow")
     if grade.lateness:

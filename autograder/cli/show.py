@@ -25,6 +25,4 @@ def case_line(console: Console, result: CaseResult) -> None:
     text = Text(f"  {mark} ", style=colour).append(f"{result.file}: {result.title}", style="default")
     console.print(text.append(f"  ({result.points:g})", style="dim"))
     if result.status is not Status.PASSED:
-        console.print(Text(indented(result.message)))
-        if result.read:
-            console.print(Text(indented(f"read:     {result.read}")))
+        console.print(Text(indented(result.told)))

@@ -74,12 +74,13 @@ def _layer(course: Course, key: str) -> dict[str, Path]:
 
 
 def _grading(course: Course, key: str) -> dict[str, Path]:
-    """What only the graded assignment brings: its tests, public and hidden, and its known misconceptions."""
+    """What only the graded assignment brings: its tests, public and hidden, its known misconceptions, and the handout,
+    whose sections messages send to."""
     folder = course.solution(key)
     files = _below(folder / "tests", f"solutions/{key}/tests")
-    files[f"solutions/{key}/{explain.MISCONCEPTIONS}"] = folder / explain.MISCONCEPTIONS
-    if (folder / explain.KILLS).is_file():
-        files[f"solutions/{key}/{explain.KILLS}"] = folder / explain.KILLS
+    for name in (explain.MISCONCEPTIONS, explain.KILLS, "README.md"):
+        if (folder / name).is_file():
+            files[f"solutions/{key}/{name}"] = folder / name
     return files
 
 

@@ -55,6 +55,11 @@ class CaseResult:
         return f"{self.file}.{self.id}"
 
     @property
+    def told(self) -> str:
+        """The message and, where it is known, the place to read, as a student sees them."""
+        return "\n".join(part for part in (self.message, f"read:     {self.read}" if self.read else "") if part)
+
+    @property
     def earned(self) -> float:
         return self.points if self.status is Status.PASSED else 0.0
 

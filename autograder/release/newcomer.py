@@ -52,7 +52,7 @@ from autograder.check import Session
 from autograder.course import load_course
 from autograder.submit import recognise_assignment
 course = load_course()
-with Session(course, recognise_assignment(course, Path()), Path()) as session:
+with Session(course, recognise_assignment(course, Path()), Path(), quick=True) as session:
     for _ in range(int(sys.argv[1])):
         session.check()
 """

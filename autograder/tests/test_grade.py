@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from autograder import build
+from autograder import build, hints
 from autograder.cli.grade import find_submissions, unique_names
 from autograder.course import Course, load_course
 from autograder.errors import GraderError, UserError
@@ -51,6 +51,16 @@ def test_the_solution_scores_everything_as_zip_folder_and_notebook(grader, mini,
         graded = grader.grade(form)
         assert (graded.grade.score, graded.ok, failing(graded)) == (10, True, set()), form
         assert (graded.source, graded.results) == (form, None)
+
+
+def test_a_public_case_that_fails_says_where_to_read_and_a_hidden_one_does_not(grader, mini, tmp_path):
+    grader.grade(minicourse.put_numbers(tmp_path / "w", numbers("return x", "return 0")), tmp_path / "out")
+    rows = json.loads((tmp_path / "out" / "results.json").read_text())["tests"]
+    handout = (mini.solution("a01_numbers") / "README.md").read_text()
+    read = {row["tags"][1]: re.findall("^read: +README.md#(.+)$", row["output"], re.MULTILINE) for row in rows}
+    assert (len(read["public"]), read["hidden"]) == (1, [])
+    assert read["public"][0] in {hints.anchor(line) for line in handout.splitlines() if line.startswith("#")}
+    assert not any("read:" in row["output"] for row in rows if row["status"] == "passed")
 
 
 def test_the_untouched_stub_scores_nothing_in_every_case_and_is_told_what_is_not_written(grader, mini):

@@ -391,7 +391,7 @@ def test_the_zip_holds_no_tests_but_those_of_its_assignment(course: Course, name
     held = {path for path in files if path.startswith(f"solutions/{other}/")}
     assert held == ({"solutions/a01_numbers/tinytorch/core/tensor.py"} if name == "a02" else set())
     assert not [path for path in files if path.startswith("autograder/tests/") or "__pycache__" in path]
-    for path in ("README.md", "lab.py", "rubric.md", "reflection.md"):
+    for path in ("lab.py", "rubric.md", "reflection.md"):
         assert f"solutions/{key}/{path}" not in files
 
 

@@ -71,6 +71,48 @@ def test_a_program_that_reads_finds_nothing_and_takes_no_order_away(session, wor
     assert [session.check().passed for _ in range(2)] == [2, 2]
 
 
+def quickly(mini, work, *bodies: dict[str, str]) -> list[dict[str, Status]]:
+    """What a quick session finds, one check for each version of the program."""
+    found = []
+    with Session(mini, mini.assignment("a01"), work, quick=True) as opened:
+        for body in bodies:
+            minicourse.put_numbers(work, numbers(**body))
+            found.append({case.key: case.status for case in opened.check().cases})
+    return found
+
+
+def test_a_quick_session_sees_every_edit_and_tells_what_a_slow_one_tells(mini, work):
+    wrong = {"double": "return 3 * x"}
+    blank = {"double": "raise NotImplementedError"}
+    broken = {"top": "1 / 0"}
+    versions = [{}, wrong, {}, blank, broken, {}]
+    quick = quickly(mini, work, *versions)
+    for version, found in zip(versions, quick, strict=True):
+        minicourse.put_numbers(work, numbers(**version))
+        with Session(mini, mini.assignment("a01"), work) as opened:
+            assert found == {case.key: case.status for case in opened.check().cases}
+    assert len({frozenset(found.items()) for found in quick}) == 4
+
+
+def test_what_a_case_leaves_behind_fails_no_other_in_a_quick_session(mini, work):
+    """The program works once in a process: alone, as in grading, each case passes."""
+    once = {"top": "used = []", "double": "used.append(x); return 2 * x if len(used) == 1 else 0", "mean": (
+        "used.append(x); return sum(x) / len(x) if len(used) == 1 else 0")}  # fmt: skip
+    first, later = quickly(mini, work, once, once)
+    assert set(first.values()) == set(later.values()) == {Status.PASSED}
+
+
+def test_from_the_second_check_on_a_quick_session_imports_once(mini, work, tmp_path):
+    log = tmp_path / "imports"
+    for quick, imports in ((True, 1), (False, 3)):
+        minicourse.put_numbers(work, numbers(top=f"open({str(log)!r}, 'a').write('x')"))
+        with Session(mini, mini.assignment("a01"), work, quick=quick) as opened:
+            opened.check()
+            log.write_text("")
+            assert opened.check().passed == 2
+            assert len(log.read_text()) == imports
+
+
 def test_nothing_is_left_behind(mini, work, tmp_path, monkeypatch):
     scratch = tmp_path / "scratch"
     scratch.mkdir()

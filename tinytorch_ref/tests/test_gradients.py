@@ -305,7 +305,9 @@ def test_every_op_with_a_rule_has_a_row():
     for path in tt.composition()["files"]:
         if path.startswith("tinytorch/core/"):
             import_module(path.removesuffix(".py").replace("/", "."))
-    ruled = {name for name, op in Op.registry.items() if op.vjp and not name.startswith(("Function:", "test_"))}
+    # Functions and fused chains are ops that somebody makes while a program runs: whoever ran before may have left some.
+    made = ("Function:", "fused_", "test_")
+    ruled = {name for name, op in Op.registry.items() if op.vjp and not name.startswith(made)}
     assert ruled - {row.op for row in ROWS} == {"checkpoint"}
 
 

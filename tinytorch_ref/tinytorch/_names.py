@@ -164,7 +164,9 @@ def facade(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
 
     def __getattr__(name: str) -> Any:
         if name not in table:
-            raise AttributeError(f"module '{package}' has no attribute '{name}'{_nearest(name, table)}")
+            # `from tinytorch import data` asks here first and takes the error as a no: it need not be a helpful one.
+            nearest = "" if name.startswith("__") or _is_module(package, name) else _nearest(name, table)
+            raise AttributeError(f"module '{package}' has no attribute '{name}'{nearest}")
         module = table[name]
         try:
             loaded = import_module(module)
@@ -184,6 +186,11 @@ def facade(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
         return sorted({*vars(import_module(package)), *here})
 
     return __getattr__, __dir__
+
+
+def _is_module(package: str, name: str) -> bool:
+    place = Path(__file__).parent.parent.joinpath(*package.split("."), name)
+    return place.is_dir() or place.with_suffix(".py").is_file()
 
 
 def _nearest(name: str, table: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ and can stand in a list of layers. Slopes are not here: assignment 5 gives each 
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,7 @@ def _silu(x: Array) -> Array:
 # points. Error: about 4e-7 with float32 (rounding; the polynomial itself is off by 2e-9), 1e-14 with float64.
 
 
+@cache  # found when first needed: importing the framework does not wait for it
 def _erf_polynomial(degree: int, reach: float) -> list[float]:
     """Coefficients of R(t), highest power first, interpolated for x in [0, reach]."""
 
@@ -83,15 +85,11 @@ def _erf_polynomial(degree: int, reach: float) -> list[float]:
     return interpolant.convert(kind=Polynomial).coef[::-1].tolist()
 
 
-_ERF_SHORT = _erf_polynomial(8, reach=4.0)
-_ERF_LONG = _erf_polynomial(16, reach=6.0)
-
-
 def erf(x: Array) -> Array:
     """The error function of a floating-point array, elementwise: -1 far to the left, 0 at 0, 1 far to the right."""
     a = np.minimum(np.abs(x), _FAR)  # a * a stays finite
     t = 1 / (1 + 0.5 * a)
-    first, *others = _ERF_LONG if x.dtype == np.float64 else _ERF_SHORT
+    first, *others = _erf_polynomial(16, reach=6.0) if x.dtype == np.float64 else _erf_polynomial(8, reach=4.0)
     r = np.full_like(t, first)
     for coefficient in others:  # Horner's rule, in place: two passes a coefficient, no temporaries
         r *= t
