@@ -25,6 +25,7 @@ from autograder.validate.gate import Plan, Report, validate
 @click.option("--mutants", default="25", help="How many automatic mutants an assignment, or 'all'.")
 @click.option("--full", is_flag=True, help="All mutants on all cases: the whole kill matrix (minutes an assignment).")
 @click.option("--write", is_flag=True, help="Write each solution's kills.json instead of comparing with it.")
+@click.option("--quick", is_flag=True, help="Less of what has not changed since its kill matrix was recorded.")
 @click.option("--no-labs", is_flag=True, help="Do not execute the labs.")
 @click.option("--jobs", "-j", type=click.IntRange(1), default=2, show_default=True, help="Assignments at once.")
 @click.option("--executed", type=click.Path(path_type=Path, file_okay=False), help="Keep the executed labs here.")
@@ -35,6 +36,7 @@ def command(
     mutants: str,
     full: bool,
     write: bool,
+    quick: bool,
     no_labs: bool,
     jobs: int,
     executed: Path | None,
@@ -60,7 +62,7 @@ def command(
         futures: dict[Future[Report], str] = {}
         for number, assignment in enumerate(chosen):
             keep = executed / f"{assignment.key}.ipynb" if executed else None
-            plan = Plan(count, full, not no_labs, write, keep)
+            plan = Plan(count, full, not no_labs, write, quick, keep)
             futures[pool.submit(validate, course, assignment, plan, number)] = assignment.key
         for future in as_completed(futures):
             report = future.result()
@@ -113,7 +115,7 @@ def _table(reports: list[Report]) -> Table:
         row = (
             r.cases,
             r.public,
-            r.misconceptions,
+            r.misconceptions if r.tried == r.misconceptions else f"{r.tried} of {r.misconceptions}",
             f"{r.caught}/{r.mutants}",
             share,
             len(r.problems),

@@ -201,6 +201,35 @@ def test_a_recorded_misconception_is_judged_on_its_own_cases_until_a_file_change
     assert judged == [None, None]
 
 
+def test_a_quick_run_tries_a_third_of_what_is_recorded_and_all_of_what_has_changed(course, monkeypatch):
+    monkeypatch.setattr(gate, "QUICK_SEEDS", 1)
+    assert run(course, quick=True).problems == []  # nothing is recorded for these files yet
+    assert run(course, write=True).problems == []
+    tried: list[tuple[str, ...]] = []
+    for edit in range(8):
+        (course.frame / "edited.py").write_text(f"edit = {edit}\n")
+        said: list[str] = []
+        report = validate(
+            course, course.assignment("a01"), Plan(mutants=0, labs=False, quick=True), say=said.append
+        )
+        assert (report.problems, report.tried, report.misconceptions) == ([], 1, 2)
+        assert "reference under 1 seeds" in said
+        tried.append(tuple(word for word in said if word.startswith("misconception")))
+    assert len(set(tried)) == 2  # whichever it is, an edit of the framework changes it sooner or later
+    with (course.solution("a01_numbers") / TENSOR).open("a") as file:
+        file.write("\n# changed\n")
+    assert run(course, quick=True).tried == 2
+
+
+def test_a_quick_run_finds_a_recorded_misconception_that_no_longer_fails(course):
+    assert run(course, write=True).problems == []
+    kills = course.solution("a01_numbers") / KILLS
+    stored = json.loads(kills.read_text())
+    stored["misconceptions"] = dict.fromkeys(stored["misconceptions"], stored["cases"])
+    record.write_json(kills, stored)
+    assert "kills.json is not in step with the tests; run: tito validate a01 --write" in run(course, quick=True).problems
+
+
 def test_a_misconception_that_no_longer_fails_a_recorded_case_is_found_though_only_those_are_judged(course):
     assert run(course, write=True).problems == []
     kills = course.solution("a01_numbers") / KILLS
