@@ -164,6 +164,7 @@ class Milestone(Model):
     data: tuple[str, ...] = ()
     datasets: tuple[str, ...] = Field(default=(), description="what the judge reads; it has to be on the machine")
     leaderboard: Leaderboard = Field(default=(), description="as for an assignment; in the result of a run")
+    extra: tuple[str, ...] = Field(default=(), description="cases that run only when asked for; it is reached without")
 
 
 class Course(Model):

@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Choice:
 class Outcome:
     """A milestone run: the layers it ran on, the verdict, and the last answer of each probe (for pictures).
 
-    `notes` name what was submitted and plays no part in this milestone.
+    `notes` name what was submitted and plays no part in this milestone; `extra` are cases that it is reached without.
     """
 
     milestone: str
@@ -62,10 +62,12 @@ class Outcome:
     answers: Mapping[str, Any]
     seed: int = 0
     notes: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
 
     @property
     def reached(self) -> bool:
-        return bool(self.verdict.cases) and all(c.status is Status.PASSED for c in self.verdict.cases)
+        needed = [c for c in self.verdict.cases if c.id not in self.extra]
+        return bool(needed) and all(c.status is Status.PASSED for c in needed)
 
     @property
     def passed_what_ran(self) -> bool:
@@ -130,7 +132,7 @@ class Runner:
 
     Args:
         slot: number of this runner among the judges that run at once on this machine.
-        only: names of the cases to run; none means all. A milestone is reached by all of its cases.
+        only: names of the cases to run; none means all that the milestone is reached by, so not the extra ones.
 
     Raises:
         UserError: an assignment that the milestone needs is not written, a data set is not on this machine, or there is
@@ -157,7 +159,9 @@ class Runner:
         known = [case.id for file in self.files for case in file.cases]
         if unknown := sorted(set(only) - set(known)):
             raise UserError(f"{milestone.key} has no case {unknown[0]}; choose of {', '.join(known)}")
-        self.only = frozenset(only or known)
+        if unknown := sorted(set(milestone.extra) - set(known)):
+            raise UserError(f"course.yaml calls {unknown[0]} an extra case of {milestone.key}, which has no such case")
+        self.only = frozenset(only or set(known) - set(milestone.extra))
         self.bench = Bench(course, milestone, slot, allow_weak_sandbox)
 
     def run(self, submissions: Iterable[Path] = (), seed: int = 0, follower: Follower | None = None) -> Outcome:
@@ -228,7 +232,8 @@ class _Run:
             if time.monotonic() >= deadline or not self._exchange(verdict):
                 choices = tuple(self.choice(key, bool(submissions)) for key in self.keys)
                 name = self.runner.milestone.key
-                return Outcome(name, choices, verdict, answers, self.seed, tuple(self.notes))
+                notes, extra = tuple(self.notes), self.runner.milestone.extra
+                return Outcome(name, choices, verdict, answers, self.seed, notes, extra)
 
     def take_in(self, submissions: tuple[Path, ...]) -> None:
         """Choose among all the layers that the submissions offer."""
@@ -342,7 +347,9 @@ class _Run:
         )
         self.bench.listener = self.follower.printed
         try:
-            return judge(self.bench, self.runner.files, made, digest or made.digest, seed, watcher), answers
+            verdict = judge(self.bench, self.runner.files, made, digest or made.digest, seed, watcher)
+            unasked = frozenset(self.runner.milestone.extra) - self.runner.only
+            return replace(verdict, cases=tuple(c for c in verdict.cases if c.id not in unasked)), answers
         finally:
             self.bench.listener = None
             compose.discard(made.path)

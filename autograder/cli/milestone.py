@@ -45,7 +45,9 @@ def list_command() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for result.json and pictures  [default: runs/NAME].",
 )
-@click.option("--case", "cases", multiple=True, help="Only this case; may be repeated  [default: all].")
+@click.option(
+    "--case", "cases", multiple=True, help="Only this case; may be repeated  [default: all but the extra ones]."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--allow-weak-sandbox", is_flag=True, help="Run although a protection is missing (trusted code only).")
 def run_command(

@@ -425,6 +425,40 @@ def test_the_same_seed_gives_the_same_inputs_and_another_seed_others(choir):
     assert firsts != [case.seed for case in choir.run(seed=1).verdict.cases]
 
 
+def with_extra(root: Path, extra: str, text: str = "") -> Course:
+    """The course whose choir has an extra case; `text` is put in place of what the second case expects."""
+    made = stage.write(root)
+    tests = made.root / "milestones/choir/tests/test_choir.py"
+    tests.write_text(tests.read_text().replace('["!! !!"]', text or '["!! !!"]'))
+    file = made.root / "course.yaml"
+    file.write_text(file.read_text().replace("must_reach: every song,", f"must_reach: every song, extra: [{extra}],"))
+    return load_course(made.root)
+
+
+@pytest.mark.parametrize(
+    ("only", "text", "cases", "reached"),
+    [
+        ((), "", {"sings": "passed"}, True),
+        (("sings",), "", {"sings": "passed"}, True),
+        (("secret",), "", {"sings": "skipped", "secret": "passed"}, False),
+        (("secret", "sings"), "", {"sings": "passed", "secret": "passed"}, True),
+        (("secret", "sings"), '["?"]', {"sings": "passed", "secret": "failed"}, True),
+    ],
+)
+def test_an_extra_case_runs_only_when_asked_for_and_nothing_hangs_on_it(tmp_path, only, text, cases, reached):
+    made = with_extra(tmp_path / "course", "secret", text)
+    with Runner(made, made.milestone("choir"), only=only) as runner:
+        outcome = runner.run()
+    assert {case.id: case.status.value for case in outcome.verdict.cases} == cases
+    assert (outcome.reached, outcome.passed_what_ran) == (reached, only == ("secret",))
+
+
+def test_an_extra_case_that_does_not_exist_is_told(tmp_path):
+    made = with_extra(tmp_path / "course", "solo")
+    with pytest.raises(UserError, match="course.yaml calls solo an extra case of choir, which has no such case"):
+        Runner(made, made.milestone("choir"))
+
+
 def test_pictures_are_drawn_of_the_last_answers(choir, course, tmp_path):
     drawn = milestone.draw(course, choir.run(), tmp_path / "new" / "out")
     assert drawn == picture.Drawn((tmp_path / "new/out/first.png", tmp_path / "new/out/all.png"))

@@ -10,7 +10,7 @@ import numpy as np
 from tinytorch import plots
 from tinytorch.data.sources import CIFAR_CLASSES, cifar10
 
-NAMES = {"small_network": "small", "strong_network": "strong"}
+NAMES = {"small_network": "small", "strong_network": "strong", "wide_network": "wide"}
 
 
 def draw(answers: dict[str, Any], save: Callable[[str, Any], None]) -> None:

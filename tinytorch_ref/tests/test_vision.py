@@ -78,7 +78,7 @@ def test_whitening_makes_the_numbers_of_a_patch_uncorrelated_and_is_not_learned(
     assert not weight.requires_grad and model.whitening.bias.requires_grad
 
 
-@pytest.mark.parametrize("name", ["cifar10_small", "cifar10_strong"])
+@pytest.mark.parametrize("name", ["cifar10_small", "cifar10_strong", "cifar10_wide"])
 def test_a_recipe_for_photographs_learns_to_tell_two_kinds_apart(name, capsys):
     images, labels = photographs()
     plain = recipe(name, epochs=4)

@@ -14,3 +14,7 @@ def small_network(recipe, images, labels, others, seed):
 
 def strong_network(recipe, images, labels, others, seed):
     return _recognise(recipe, images, labels, others, seed)
+
+
+def wide_network(recipe, images, labels, others, seed):
+    return _recognise(recipe, images, labels, others, seed)

@@ -38,3 +38,9 @@ def small(student, rng, datasets):
 def strong(student, rng, datasets):
     share = _share_right(student.strong_network, rng, datasets, "cifar10_strong")
     expect.between(share, 0.85, 1.0, "the share recognised")
+
+
+@test_case(name="the stronger recipe, twice as wide, recognises at least 88 %", points=10)
+def wide(student, rng, datasets):
+    share = _share_right(student.wide_network, rng, datasets, "cifar10_wide")
+    expect.between(share, 0.88, 1.0, "the share recognised")
