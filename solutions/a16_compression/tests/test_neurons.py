@@ -20,9 +20,8 @@ def _layers(rng, *sizes):
 
 def _smallest(norms, ratio):
     """bool: the round(ratio * n) of the smallest length, one of them staying."""
-    gone = np.zeros(norms.size, bool)
-    gone[np.argsort(norms)[: min(round(ratio * norms.size), norms.size - 1)]] = True
-    return gone
+    count = min(round(ratio * norms.size), norms.size - 1)
+    return np.isin(np.arange(norms.size), np.argsort(norms)[:count])
 
 
 @test_case(name="the length of a neuron's weights", points=1)
