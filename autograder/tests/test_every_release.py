@@ -17,6 +17,7 @@ from autograder.build.text import logical_lines, read_text
 from autograder.course import Assignment, load_course
 from autograder.release import contents, newcomer, portable, traces
 from autograder.release.contents import TOP
+from autograder.release.proof import TELLING
 
 ROOT = Path(__file__).resolve().parents[2]
 COURSE = load_course(ROOT)
@@ -55,6 +56,15 @@ def test_a_release_holds_no_line_of_its_own_or_a_later_solution_and_arrives_ever
     assert list(portable.problems(f"{TOP}/{path}" for path in made.files)) == []
     later = [a for a in WRITTEN if a.number >= assignment.number and a.key not in COURSE.closure(assignment.key)]
     assert not [path for path in made.files for a in later if path.startswith(f"solutions/{a.key}/")]
+
+
+@every
+def test_public_tests_compute_what_is_right_in_another_way_than_the_solution(assignment):
+    """The part of the claim above that an edit of the tests breaks, for every assignment."""
+    solution = set(answers(assignment).values())
+    for file in sorted((COURSE.stub(assignment.key) / "tests").glob("*.py")):
+        lines = [line.tokens for line in logical_lines(read_text(file)) if len(line.tokens) >= TELLING]
+        assert not solution & {" ".join(tokens) for tokens in lines}, file.name
 
 
 @sampled
