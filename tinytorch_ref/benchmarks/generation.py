@@ -2,9 +2,10 @@
 
 PyTorch's side is a loop as a user writes it: the layers of our GPT in `torch.nn`, keys and values of earlier positions
 joined with `torch.cat`, softmax and `torch.multinomial`. At its best it has one projection for queries, keys and
-values, a cache whose arrays are made once, and inference mode. Run as a program, this file compares our own two ways:
+values, a cache whose arrays are made once, and inference mode. Our side runs with the fast kernels, among them the one
+of the decoder (`tinytorch.kernels.decoding`). Run as a program, this file compares our own ways:
 
-    python generation.py [TOKENS]      tokens/s with and without the cache, and whether the tokens are equal
+    python generation.py [TOKENS]      tokens/s without the cache, with it, and with its kernel; are the tokens equal?
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ SIZES = {"vocab_size": 65, "embed_dim": 128, "num_layers": 4, "num_heads": 4, "m
 
 
 def our_model() -> Any:
-    """Our GPT, from a fixed seed, in evaluation mode."""
+    """Our GPT, from a fixed seed, in evaluation mode, with the fast kernels."""
     import tinytorch as tt
-    from tinytorch import nn
+    from tinytorch import kernels, nn
 
+    kernels.keep_memory()
+    kernels.install()
     tt.manual_seed(0)
     return nn.GPT(**SIZES).eval()
 
@@ -113,18 +116,20 @@ GENERATION: dict[str, Case] = {"generation": _generation(True), "generation-unca
 
 
 def main(tokens: int) -> None:
-    """Print what the cache brings us: CPU time, the same tokens."""
+    """Print what the cache and its kernel bring us: CPU time, the same tokens."""
+    from tinytorch.dispatch import use_kernels
     from tinytorch.perf.memoization import enable_kv_cache
 
     model, written, rates = our_model(), [], []
-    for cached in (False, True):
-        if cached:
+    for way, fast in (("without a cache", True), ("with a cache, kernels off", False), ("with a cache", True)):
+        use_kernels(fast)
+        if rates:
             enable_kv_cache(model)
         started = time.process_time()
         written.append(model.generate([[0]], tokens, seed=0).data)
         rates.append(tokens / (time.process_time() - started))
-        print(f"{'with' if cached else 'without'} a cache: {rates[-1]:7.0f} tokens/s")
-    print(f"{rates[1] / rates[0]:.1f} times faster, equal tokens: {(written[0] == written[1]).all()}")
+        equal = (written[0] == written[-1]).all()
+        print(f"{way:26} {rates[-1]:7.0f} tokens/s, {rates[-1] / rates[0]:5.1f} times, equal tokens: {equal}")
 
 
 if __name__ == "__main__":

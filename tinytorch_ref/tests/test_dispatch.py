@@ -157,6 +157,40 @@ def test_a_kernel_for_an_unknown_op_names_the_op():
         register_kernel("nonsense", lambda a: a)
 
 
+class Counter:
+    def count(self):
+        return "clear"
+
+
+def test_a_stand_in_is_in_the_place_of_a_function_while_kernels_are_on(monkeypatch):
+    monkeypatch.setattr(dispatch, "_stand_ins", [])
+    clear, before = Counter.count, use_kernels(False)
+    try:
+        dispatch.register_stand_in(Counter, "count", lambda clear: lambda self: f"fast, not {clear(self)}")
+        assert Counter().count() == "clear"
+        use_kernels(True)
+        assert Counter().count() == "fast, not clear"
+        use_kernels(False)
+        assert Counter.count is clear
+        monkeypatch.setattr(Counter, "count", lambda self: "somebody's own")
+        for on in (True, False):
+            use_kernels(on)
+            assert Counter().count() == "somebody's own"
+    finally:
+        use_kernels(before)
+
+
+def test_a_stand_in_registered_while_kernels_are_on_is_used_at_once(monkeypatch):
+    monkeypatch.setattr(dispatch, "_stand_ins", [])
+    monkeypatch.setattr(Counter, "count", Counter.count)
+    before = use_kernels(True)
+    try:
+        stand_in = dispatch.register_stand_in(Counter, "count", lambda clear: lambda self: "fast")
+        assert Counter().count() == "fast" and repr(stand_in) == "<StandIn for Counter.count>"
+    finally:
+        use_kernels(before)
+
+
 def test_nodes_and_ops_say_what_they_are(double):
     node = apply(double, tensor([[1.0]], requires_grad=True))._node
     assert isinstance(node, Node)

@@ -177,10 +177,48 @@ def use_kernels(on: bool = True) -> bool:
     global _kernels_on
     before, _kernels_on = _kernels_on, bool(on)
     _select_all()
+    for stand_in in _stand_ins:
+        stand_in.select()
     return before
 
 
 _kernels_on = False
+
+
+class StandIn:
+    """A faster function in the place of one that is no op: it is `owner.name` while kernels are switched on."""
+
+    __slots__ = ("owner", "name", "clear", "fast")
+
+    def __init__(self, owner: Any, name: str, clear: Callable[..., Any], fast: Callable[..., Any]):
+        self.owner, self.name, self.clear, self.fast = owner, name, clear, fast
+
+    def select(self) -> None:
+        """Put the function that the switch asks for into its place. What somebody else has put there stays."""
+        now, wanted = (self.clear, self.fast) if _kernels_on else (self.fast, self.clear)
+        if vars(self.owner)[self.name] is now:
+            setattr(self.owner, self.name, wanted)
+
+    def __repr__(self) -> str:
+        return f"<StandIn for {self.owner.__name__}.{self.name}>"
+
+
+_stand_ins: list[StandIn] = []
+
+
+def register_stand_in(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> StandIn:
+    """Register a faster function for one that is no op, such as a method. It stays out until `use_kernels(True)`.
+
+    Args:
+        owner: the module or class in which callers look the function up.
+        name: its name there.
+        make: given the clear function, returns the faster one, which calls the clear one where it does not apply.
+    """
+    clear = vars(owner)[name]
+    stand_in = StandIn(owner, name, clear, make(clear))
+    _stand_ins.append(stand_in)
+    stand_in.select()
+    return stand_in
 
 
 def _select(op: Op) -> None:
@@ -206,6 +244,11 @@ def remove_observer(observer: Observer) -> None:
         raise ValueError(f"{observer} is no observer of the ops; add_observer adds one")
     _observers.remove(observer)
     _select_all()
+
+
+def watched() -> bool:
+    """Whether somebody is told of the ops that run. Whoever computes without ops stands back then."""
+    return bool(_observers)
 
 
 def _select_all() -> None:

@@ -1,0 +1,351 @@
+"""One token more of a text with a cache, and the drawing of it, for a batch of one.
+
+A row of 128 numbers is multiplied in less time than it takes to make a tensor or to ask a layer. `CachedDecoder.step`
+of assignment 17 does neither, but it looks every array up, makes new ones for what lies in between, and adds up rows
+by calls that are made for batches. Here the arrays of a plain model are looked up once (`Row`), what lies in between
+is written into the same few arrays for every token, and sums of a row are dot products.
+
+Weights are not copied: a row reads the model's own arrays and writes into those of its `KVCache`. Before a token it is
+made sure that they are still in use and hold the numbers of the decoder's snapshot (`generate`, during which nobody can
+train, asks once). Whatever is not the commonest case (a prompt, another text, a batch, new weights) goes the clear way,
+and each way finds in the cache what the other left.
+
+`install` registers the functions that stand in for the clear ones; `use_kernels(False)` puts the clear ones back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache, wraps
+from operator import is_
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from tinytorch.core import transformers
+from tinytorch.core.layers import LINEAR, Linear
+from tinytorch.core.transformers import LayerNorm, TransformerBlock
+from tinytorch.dispatch import StandIn, register_stand_in, watched
+from tinytorch.perf.memoization import CachedDecoder
+
+from . import linear
+
+Array = np.ndarray
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+LEAST, MOST = 1e-20, 1e30  # sums of exp(score) between these lost no digit that counts, and nothing overflowed
+
+# ---- one token through a plain model ---------------------------------------------------------------------------------
+# All arrays here are of one dtype. Numbers that an array is multiplied by are arrays of no dimension: NumPy takes half
+# the time for them that it takes to make an array of a Python float. Results go into an array given by position, for
+# naming it (`out=`) costs as much as the addition of a short row.
+
+
+class _Norm:
+    """A layer normalisation: D numbers -> D numbers."""
+
+    __slots__ = ("weight", "bias", "eps", "even", "mean")
+
+    def __init__(self, layer: LayerNorm):
+        self.weight, self.bias, self.eps = layer.weight.data, layer.bias.data, layer.eps
+        self.even = np.full(len(self.weight), 1 / len(self.weight), self.weight.dtype)  # x @ even is the mean of x
+        self.mean = np.empty((), self.weight.dtype)
+
+    def put(self, x: Array, into: Array) -> None:
+        x.dot(self.even, self.mean)
+        np.subtract(x, self.mean, into)
+        into *= 1 / math.sqrt(float(into.dot(into)) / len(into) + self.eps)
+        into *= self.weight
+        into += self.bias
+
+
+class _Map:
+    """A linear layer: `in` numbers -> `out` numbers."""
+
+    __slots__ = ("weight", "bias")
+
+    def __init__(self, layer: Linear):
+        self.weight, self.bias = layer.weight.data, None if layer.bias is None else layer.bias.data
+
+    def put(self, x: Array, into: Array) -> None:
+        x.dot(self.weight, into)
+        if self.bias is not None:
+            into += self.bias
+
+
+class _Gelu:
+    """x (1 + tanh(u)) / 2 = x / (1 + exp(-2u)) with u = √(2/π) (x + 0.044715 x³): n numbers, in place."""
+
+    __slots__ = ("cubic", "root", "one", "work")
+
+    def __init__(self, size: int, dtype: Any):
+        root = math.sqrt(2 / math.pi)
+        self.cubic, self.root, self.one = (np.array(c, dtype) for c in (-2 * 0.044715 * root, -2 * root, 1))
+        self.work = np.empty(size, dtype)
+
+    def put(self, x: Array) -> None:
+        t = self.work
+        np.multiply(x, x, t)
+        t *= self.cubic
+        t += self.root
+        t *= x
+        np.exp(t, t)  # inf far to the left, where x / inf = 0 is right
+        t += self.one
+        x /= t
+
+
+class _Block:
+    """The layers of one block and its part of the cache.
+
+    Attributes:
+        keys, values: (H, room, d); turned: the keys as (H, d, room).
+        totals: for the sum of exp(score) of each head, (H,); columns: the same as (H, 1, 1).
+        wide: for the hidden numbers of the MLP.
+    """
+
+    __slots__ = ("ln1", "q", "k", "v", "out", "ln2", "linear1", "gelu", "linear2")
+    __slots__ += ("keys", "turned", "values", "totals", "columns", "wide")
+
+    def __init__(self, block: TransformerBlock, keys: Array, values: Array, totals: Array):
+        attention, mlp = block.attention, block.mlp
+        self.ln1, self.ln2 = _Norm(block.ln1), _Norm(block.ln2)
+        maps = (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj, mlp.linear1, mlp.linear2)
+        self.q, self.k, self.v, self.out, self.linear1, self.linear2 = map(_Map, maps)
+        self.keys, self.turned, self.values = keys, keys.swapaxes(1, 2), values
+        self.totals, self.columns = totals, totals[:, None, None]
+        size = self.linear1.weight.shape[1]
+        self.wide, self.gelu = np.empty(size, keys.dtype), _Gelu(size, keys.dtype)
+
+
+class Row:
+    """A decoder's model and cache as arrays, for a batch of one.
+
+    Args:
+        decoder: with a plain model and a snapshot of it.
+
+    Attributes:
+        snapshot, keys, values: of the decoder and its cache, when the arrays were looked up.
+        arrays: of the snapshot's parameters.
+    """
+
+    def __init__(self, decoder: CachedDecoder):
+        model, cache = decoder.model, decoder.cache
+        self.snapshot, self.keys, self.values = decoder.snapshot, cache.keys, cache.values
+        self.arrays = [p.data for p in self.snapshot.parameters]
+        # The places that Snapshot.read looks at, with the lookups done.
+        self.samples = [(a.item, n) for a in self.arrays for n in (a.size // 3, 2 * a.size // 3)]
+        self.tokens, self.places = model.token_embedding.weight.data, model.position_embedding.position_embeddings.data
+        # A head of its own has its weight (D, V), one that is tied (V, D).
+        head = model.lm_head.weight.data
+        self.head = head if isinstance(model.lm_head, Linear) else head.T
+        self.ln_f = _Norm(model.ln_f)
+        self.totals = np.ones((len(model.blocks), model.num_heads), self.keys.dtype)
+        parts = zip(model.blocks, cache.keys[:, 0], cache.values[:, 0], self.totals, strict=True)
+        self.blocks = [_Block(*part) for part in parts]
+        self._make_room(model.num_heads, cache.max_seq_len)
+
+    def _make_room(self, heads: int, positions: int) -> None:
+        """The arrays for what lies in between; some have a second name for their view in heads."""
+        dtype, width = self.keys.dtype, self.tokens.shape[1]
+        self.x, self.read, self.added, self.q, self.k, self.v, self.found = np.empty((7, width), dtype)
+        self.k_heads, self.v_heads = (a.reshape(heads, -1) for a in (self.k, self.v))
+        self.q_heads, self.found_heads = (a.reshape(heads, 1, -1) for a in (self.q, self.found))
+        self.scale = np.array(1 / math.sqrt(width // heads), dtype)
+        self.scores, self.ones = np.empty(heads * positions, dtype), np.ones(positions, dtype)
+
+    def is_current(self, decoder: CachedDecoder) -> bool:
+        """Whether the decoder still has these arrays, and the weights the numbers of its snapshot."""
+        return (
+            self.belongs_to(decoder)
+            and all(map(is_, [p.data for p in self.snapshot.parameters], self.arrays))
+            and [item(n) for item, n in self.samples] == self.snapshot.numbers
+        )
+
+    def belongs_to(self, decoder: CachedDecoder) -> bool:
+        """Whether the decoder's snapshot and the arrays of its cache are those of before."""
+        cache = decoder.cache
+        return decoder.snapshot is self.snapshot and cache.keys is self.keys and cache.values is self.values
+
+    def step(self, token: int, place: int) -> Array | None:
+        """One token at a place -> logits (1, vocab_size), a new array; the cache holds its keys and values then.
+
+        Softmax goes without the largest score. None if some sum of exp(score) says that this was not safe.
+        """
+        x, read, added, q, scale = self.x, self.read, self.added, self.q, self.scale
+        count = place + 1
+        weights = self.scores[: len(self.k_heads) * count].reshape(-1, count)  # (H, n)
+        weight_rows, ones = weights[:, None], self.ones[:count]
+        np.add(self.tokens[token], self.places[place], x)
+        for block in self.blocks:
+            block.ln1.put(x, read)
+            block.q.put(read, q)
+            block.k.put(read, self.k)
+            block.v.put(read, self.v)
+            block.keys[:, place] = self.k_heads
+            block.values[:, place] = self.v_heads
+            q *= scale
+            np.matmul(self.q_heads, block.turned[:, :, :count], weight_rows)  # (H, 1, d) @ (H, d, n) -> (H, 1, n)
+            np.exp(weights, weights)
+            weights.dot(ones, block.totals)
+            np.matmul(weight_rows, block.values[:, :count], self.found_heads)  # (H, 1, n) @ (H, n, d) -> (H, 1, d)
+            self.found_heads /= block.columns
+            block.out.put(self.found, added)
+            x += added
+            block.ln2.put(x, read)
+            block.linear1.put(read, block.wide)
+            block.gelu.put(block.wide)
+            block.linear2.put(block.wide, added)
+            x += added
+        if not (self.totals.min() > LEAST and self.totals.max() < MOST):
+            return None
+        self.ln_f.put(x, read)
+        return read.dot(self.head)[None]
+
+
+# ---- in the decoder's place ------------------------------------------------------------------------------------------
+
+# Not an attribute of the decoder: a copy of a decoder has to look up the arrays of its own model.
+_rows: WeakKeyDictionary[CachedDecoder, Row] = WeakKeyDictionary()
+
+# Decoders that write for a running `generate`, each with its row once that was found to be current.
+_writing: dict[CachedDecoder, Row | None] = {}
+
+
+def _undisturbed() -> bool:
+    """Whether nobody watches the ops and nobody but this package has put a kernel behind linear."""
+    return not LINEAR.indirect or (not watched() and all(k.forward is linear.forward for k in LINEAR.active))
+
+
+def decode(clear: Callable[..., Array]) -> Callable[..., Array]:
+    """`CachedDecoder.__call__`."""
+
+    @wraps(clear)
+    def call(decoder: CachedDecoder, ids: Array) -> Array:
+        if type(decoder) is not CachedDecoder or not _undisturbed():
+            return clear(decoder, ids)
+        row = _one_more(decoder, ids)
+        if row is not None:
+            place, token = decoder.cache.seq_pos, ids[0, -1]
+            decoder.tokens[0, place] = token
+            decoder.computed += 1
+            decoder.reused += place
+            with np.errstate(all="ignore"):  # what overflows is found out
+                logits = row.step(token, place)
+            if logits is None:
+                return decoder.step(ids[:, -1])
+            decoder.cache.advance()
+            return logits
+        # As the clear form, but for its question whether LINEAR is indirect: it is, by the kernels of this package.
+        window = ids[:, -decoder.model.max_seq_len :]
+        length, known = window.shape[1], decoder.known(window)
+        decoder.cache.truncate(known)
+        decoder.tokens[:, known:length] = window[:, known:]
+        decoder.computed += length - known
+        decoder.reused += known
+        single = length - known == 1 and decoder.is_plain
+        return decoder.step(window[:, -1]) if single else decoder.extend(window[:, known:])
+
+    return call
+
+
+def _one_more(decoder: CachedDecoder, ids: Array) -> Row | None:
+    """The row of a decoder if ids (1, T) are the tokens that its cache holds and one more, else None."""
+    filled = decoder.cache.seq_pos
+    if ids.shape != (1, filled + 1) or len(decoder.tokens) != 1 or filled >= decoder.cache.max_seq_len:
+        return None
+    # Equal bytes are equal tokens; two arrays compared by == take longer.
+    if ids.dtype != decoder.tokens.dtype or decoder.tokens[0, :filled].tobytes() != ids[0, :-1].tobytes():
+        return None
+    row = _writing.get(decoder)
+    if row is not None and row.belongs_to(decoder):
+        return row
+    row = _rows.get(decoder)
+    if row is None or not row.is_current(decoder):
+        row = _new_row(decoder)
+    if decoder in _writing:
+        _writing[decoder] = row
+    return row
+
+
+def _new_row(decoder: CachedDecoder) -> Row | None:
+    """A row for a decoder whose model is plain, of one dtype, and that of its snapshot; else None."""
+    snapshot, cache = decoder.snapshot, decoder.cache
+    if not decoder.is_plain or snapshot is None or not snapshot.is_current() or cache.batch_size != 1:
+        return None
+    if cache.keys.dtype not in FLOATS or {p.data.dtype for p in snapshot.parameters} != {cache.keys.dtype}:
+        return None
+    _rows[decoder] = row = Row(decoder)
+    return row
+
+
+def write(clear: Callable[..., Any]) -> Callable[..., Any]:
+    """`GPT.generate`: nobody changes weights before it returns, so its decoder looks at them once.
+
+    The numbers of a snapshot lie in as many places as there are parameters; to read them costs more than a layer. Who
+    asks `stream` for a token may train before the next one, so there they are read for every token.
+    """
+
+    @wraps(clear)
+    def generate(model: transformers.GPT, *args: Any, **settings: Any) -> Any:
+        decoder = model.decoder
+        if type(decoder) is not CachedDecoder:
+            return clear(model, *args, **settings)
+        _writing[decoder] = None
+        try:
+            return clear(model, *args, **settings)
+        finally:
+            _writing.pop(decoder, None)
+
+    return generate
+
+
+# ---- drawing ---------------------------------------------------------------------------------------------------------
+
+
+def chances(clear: Callable[..., Array]) -> Callable[..., Array]:
+    """`probabilities_of`, for one row of logits without top_k and top_p: the same numbers to the last bit."""
+
+    @wraps(clear)
+    def probabilities_of(
+        logits: Any, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+    ) -> Array:
+        plain = type(logits) is np.ndarray and logits.ndim == 2 and len(logits) == 1
+        if not plain or top_k is not None or top_p is not None or not 0 < temperature < math.inf:
+            return clear(logits, temperature, top_k, top_p)
+        z = logits[0].astype(np.float64)
+        largest = z.max()
+        if not math.isfinite(largest):
+            return clear(logits, temperature)  # which says what is wrong
+        z -= largest
+        if temperature != 1:
+            z /= temperature
+        np.exp(z, z)
+        z /= np.add.reduce(z)
+        return z[None]
+
+    return probabilities_of
+
+
+def throw(clear: Callable[..., Array]) -> Callable[..., Array]:
+    """`draw`, for one row: the same token for the same number."""
+
+    @wraps(clear)
+    def draw(probabilities: Array, rng: np.random.Generator) -> Array:
+        if len(probabilities) != 1:
+            return clear(probabilities, rng)
+        ends = probabilities[0].cumsum()
+        return ends.searchsorted(rng.random(1) * ends[-1], "right")
+
+    return draw
+
+
+@cache
+def install() -> list[StandIn]:
+    """Register the functions of this file for the places of the clear ones, once."""
+    return [
+        register_stand_in(CachedDecoder, "__call__", decode),
+        register_stand_in(transformers.GPT, "generate", write),
+        register_stand_in(transformers, "probabilities_of", chances),
+        register_stand_in(transformers, "draw", throw),
+    ]
