@@ -179,7 +179,10 @@ def report(student, rng):
     name="an index is judged by what chance does",
     points=1,
     hidden=True,
-    failure_message="The p-value is (1 + drawn indices at least as large) / (1 + drawn indices), with the window's own m.",
+    failure_message=(
+        "The p-value is (1 + drawn indices at least as large) / (1 + drawn indices), with the window's own m. Draws with"
+        " just the window's index are as large as it is."
+    ),
 )
 def judged(student, rng):
     reference, window = rng.normal(size=(400, 2)), rng.normal(size=(60, 2))
@@ -197,8 +200,15 @@ def judged(student, rng):
     share = float((drawn >= statistics[0]).mean())
     # Of 2,000 draws, 6 standard deviations are 0.067 at most.
     expect.between(p_values[0], share - 0.08, share + 0.08, "p-value of a window without drift")
-    expect.close(p_values[1], 1 / 2001)
+    expect.close(p_values[1], 1 / 2001, rtol=1e-9, atol=1e-12)
     expect.equal(features, [0, 1] if p_values[0] <= 0.01 else [1])
+    # As many values below the reference's median as above it: the index is 0, as it is of every other such draw, and
+    # all draws are at least as large.
+    half, samples = int(rng.integers(1, 4)), int(rng.integers(100, 1000))
+    window = reference[rng.permutation(np.argsort(reference[:, 0])[[*range(half), *range(-half, 0)]]), 0]
+    drifted, index, p_value, features = student.checked(reference[:, 0], window, method="psi", bins=2, samples=samples)
+    expect.close([index, p_value], [[0.0], [1.0]], rtol=1e-9, atol=1e-9)
+    expect.equal([drifted, features], [False, []])
 
 
 def _streams(rng, shift=0.0, count=5, windows=60, n=1000, m=40, k=6):

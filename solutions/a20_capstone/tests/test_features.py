@@ -57,7 +57,7 @@ def edges(student, rng):
 
 @test_case(
     name="a fingerprint changes with every definition",
-    points=2,
+    points=1,
     hidden=True,
     failure_message="Name, inputs, order and code of every feature belong into it, and nothing else.",
 )
@@ -96,3 +96,28 @@ def hidden_skew(student, rng):
     expect.equal(student.skew(train, live, alone=True)[::2], [True, []])
     ok, _, skewed = student.skew(train, live, change="batch", alone=True)
     expect.equal([ok, skewed], [False, ["centred"]])
+
+
+@test_case(
+    name="what is rounding and what is not, and features of other rows",
+    points=1,
+    hidden=True,
+    failure_message=(
+        "Up to atol + rtol |expected| is rounding, so a large number may be off by more than a small one. Features of"
+        " another shape are a ValueError, also where NumPy would stretch them."
+    ),
+)
+def rounding(student, rng):
+    train, live, rtol = _table(rng, 30), _table(rng, 8), float(rng.uniform(1e-4, 1e-3))
+    large, small = (int(row) for row in rng.permutation(8)[:2])
+    live["kilos"][large] *= 1000
+    reach = rtol * abs(_scaled(live, train)[large, 1])
+    for row, amount, fine in ((large, 0.9, True), (large, -1.1, False), (small, 0.9, False)):
+        ok, differences, skewed = student.skew(train, live, [[1, row, amount * reach]], rtol=rtol, atol=0.0)
+        expect.equal([ok, skewed], [fine, [] if fine else ["load"]])
+        expect.close(differences["load"], abs(amount) * reach, rtol=1e-6)
+    for atol, fine in ((0.011, True), (0.009, False)):
+        expect.equal(student.skew(train, live, [[0, small, 0.01]], rtol=0.0, atol=atol)[0], fine)
+    expect.equal(student.skew(train, live, rtol=0.0, atol=0.0), [True, {"speed": 0.0, "load": 0.0}, []])
+    for rows in (1, 7):
+        expect.raises(ValueError, student.skew, train, live, rows=rows)
