@@ -316,7 +316,8 @@ class _Judging:
         return case_seed(self.seed, self.digest, case, self.secrets[case.file] if case.hidden else "")
 
     def _result(self, case: Case, outcome: Outcome, seconds: float, ending: Ending | None) -> CaseResult:
-        printed = ending.printed if ending else ""
+        printed = _nameless(ending.printed) if ending else ""
+        outcome = replace(outcome, text=_nameless(outcome.text))
         return CaseResult(
             file=case.file,
             id=case.id,
@@ -348,6 +349,15 @@ class _Judging:
         file = self.composition.path / path
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
         return lines[int(number) - 1].strip()[:200] if 0 < int(number) <= len(lines) else ""
+
+
+# A bench's folders, which are called differently in every run.
+_FOLDERS = re.compile(r"[^\s'\"]*/tito-judge-[a-z0-9_]+/(scratch|probes|student|reference)-[0-9a-f]{16}")
+
+
+def _nameless(text: str) -> str:
+    """The same text in every run, though a program shows in which folders it was put."""
+    return _FOLDERS.sub(r"/judge/\1", text)
 
 
 def _message(case: Case, outcome: Outcome, printed: str) -> str:

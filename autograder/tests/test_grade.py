@@ -63,6 +63,21 @@ def test_a_public_case_that_fails_says_where_to_read_and_a_hidden_one_does_not(g
     assert not any("read:" in row["output"] for row in rows if row["status"] == "passed")
 
 
+def test_a_program_that_shows_where_it_is_gets_the_same_results_from_every_grader(mini, tmp_path):
+    shows = "import os, sys; print(dict(os.environ), os.getcwd(), sys.path)"
+    bodies = (f"{shows}; return x", f"{shows}; raise ValueError(__file__)")
+    source = minicourse.put_numbers(tmp_path / "work", numbers(*bodies))
+    found = []
+    for name in ("one", "other"):
+        with Grader(mini, mini.assignment("a01")) as grader:
+            grader.grade(source, tmp_path / name)
+        texts = [(tmp_path / name / file).read_text() for file in ("results.json", "record.json")]
+        found.append([re.sub(r'"(\w*seconds|memory_kb|execution_time)": [0-9.e-]+', "", text) for text in texts])
+        assert "/judge/student/tinytorch/core/tensor.py" in texts[0]
+        assert "/judge/scratch" in texts[1]
+    assert found[0] == found[1]
+
+
 def test_the_untouched_stub_scores_nothing_in_every_case_and_is_told_what_is_not_written(grader, mini):
     graded = grader.grade(mini.stub("a01_numbers"))
     assert (graded.grade.score, graded.ok) == (0, True)
