@@ -156,7 +156,7 @@ def test_what_a_worker_and_a_data_set_do_not_find(mini, place, tmp_path, monkeyp
     monkeypatch.setattr(check, "_report", told.append)
     job = {"course": str(mini.root), "assignment": "a01_numbers", "own": {}, "workspace": str(place)}
     job |= {"tests": str(mini.stub("a01_numbers") / "tests"), "scratch": str(tmp_path)}
-    check._Work(job).round("nope", frozenset())
+    check._Work(job).round("nope", frozenset(), quick=False)
     assert told == [{"problem": message("check.no_question", question="nope", known="double, mean")}]
 
     done = subprocess.CompletedProcess([], 1, stdout="", stderr="")
