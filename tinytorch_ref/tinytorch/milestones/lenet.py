@@ -16,6 +16,7 @@ import numpy as np
 
 import tinytorch as tt
 from tinytorch import data, kernels, recipes
+from tinytorch.data.sources import cifar10
 from tinytorch.denormals import flush_denormals
 
 
@@ -67,8 +68,8 @@ def main() -> None:
     from pathlib import Path
 
     recipe = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    images, labels = data.sources.cifar10(train=True)
-    others, truth = data.sources.cifar10(train=False)
+    images, labels = cifar10(train=True)
+    others, truth = cifar10(train=False)
     model, _ = train(recipe, images, labels, recipe["seed"])
     print(f"test images: {np.mean(predict(model, recipe, others).argmax(axis=1) == truth):.2%} right")
 

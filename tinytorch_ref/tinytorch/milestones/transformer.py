@@ -24,6 +24,7 @@ import tinytorch as tt
 from tinytorch import data, kernels, nn, optim
 from tinytorch.core.transformers import evaluation, next_token_loss
 from tinytorch.data import BPETokenizer, CharTokenizer, DataLoader, SequenceDataset
+from tinytorch.data.sources import tinyshakespeare
 from tinytorch.denormals import flush_denormals
 from tinytorch.milestones import saved
 from tinytorch.training import Trainer
@@ -212,7 +213,7 @@ def loss_of(writer: Writer, text: str) -> dict[str, float]:
 
 
 def _train(options: argparse.Namespace) -> None:
-    text = data.sources.tinyshakespeare()
+    text = tinyshakespeare()
     cut = int(0.9 * len(text))
     writer, _ = train(text[:cut], PLANS[options.plan], options.seed)
     print(f"validation loss: {loss_of(writer, text[cut:])['character']:.4f} nats a character")
