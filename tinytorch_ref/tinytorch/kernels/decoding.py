@@ -5,10 +5,11 @@ of assignment 17 does neither, but it looks every array up, makes new ones for w
 by calls that are made for batches. Here the arrays of a plain model are looked up once (`Row`), what lies in between
 is written into the same few arrays for every token, and sums of a row are dot products.
 
-Weights are not copied: a row reads the model's own arrays and writes into those of its `KVCache`. Before a token it is
-made sure that they are still in use and hold the numbers of the decoder's snapshot (`generate`, during which nobody can
-train, asks once). Whatever is not the commonest case (a prompt, another text, a batch, new weights) goes the clear way,
-and each way finds in the cache what the other left.
+What can be multiplied beforehand is: a row has copies of the weights, with the scales of the normalisations and all
+biases in them, and writes into the arrays of the model's `KVCache`. Before a token it is made sure that the weights are
+still those arrays and hold the numbers of the decoder's snapshot (`generate`, during which nobody can train, asks
+once). Whatever is not the commonest case (a prompt, another text, a batch, new weights) goes the clear way, and each
+way finds in the cache what the other left.
 
 `install` registers the functions that stand in for the clear ones; `use_kernels(False)` puts the clear ones back.
 """
@@ -16,7 +17,7 @@ and each way finds in the cache what the other left.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from operator import is_
 from typing import Any
@@ -43,51 +44,60 @@ LEAST, MOST = 1e-20, 1e30  # sums of exp(score) between these lost no digit that
 
 
 class _Norm:
-    """A layer normalisation: D numbers -> D numbers."""
+    """A layer normalisation without its scale and shift, which are in the weights behind: D numbers -> D numbers."""
 
-    __slots__ = ("weight", "bias", "eps", "even", "mean")
+    __slots__ = ("eps", "even", "mean")
 
     def __init__(self, layer: LayerNorm):
-        self.weight, self.bias, self.eps = layer.weight.data, layer.bias.data, layer.eps
-        self.even = np.full(len(self.weight), 1 / len(self.weight), self.weight.dtype)  # x @ even is the mean of x
-        self.mean = np.empty((), self.weight.dtype)
+        weight = layer.weight.data
+        self.eps = layer.eps
+        self.even = np.full(len(weight), 1 / len(weight), weight.dtype)  # x @ even is the mean of x
+        self.mean = np.empty((), weight.dtype)
 
     def put(self, x: Array, into: Array) -> None:
         x.dot(self.even, self.mean)
         np.subtract(x, self.mean, into)
         into *= 1 / math.sqrt(float(into.dot(into)) / len(into) + self.eps)
-        into *= self.weight
-        into += self.bias
 
 
-class _Map:
-    """A linear layer: `in` numbers -> `out` numbers."""
+def _map(weight: Array, bias: Array | None, norm: LayerNorm | None = None) -> Array:
+    """A linear layer as one matrix (in + 1, out): the last row is the bias, and meets a 1. `norm` is what lies before.
 
-    __slots__ = ("weight", "bias")
+    It is worked out in float64, so that the only roundings are those of the result.
+    """
+    whole = np.zeros((len(weight) + 1, weight.shape[1]))
+    whole[:-1] = weight
+    if norm is not None:
+        whole[-1] = norm.bias.data @ whole[:-1]
+        whole[:-1] *= norm.weight.data[:, None]
+    if bias is not None:
+        whole[-1] += bias
+    return whole.astype(weight.dtype)
 
-    def __init__(self, layer: Linear):
-        self.weight, self.bias = layer.weight.data, None if layer.bias is None else layer.bias.data
 
-    def put(self, x: Array, into: Array) -> None:
-        x.dot(self.weight, into)
-        if self.bias is not None:
-            into += self.bias
+def _joined(layers: Sequence[Linear], norm: LayerNorm | None = None) -> Array:
+    """Linear layers that read the same numbers, side by side."""
+    maps = [_map(layer.weight.data, None if layer.bias is None else layer.bias.data, norm) for layer in layers]
+    return np.concatenate(maps, axis=1)
 
 
 class _Gelu:
-    """x (1 + tanh(u)) / 2 = x / (1 + exp(-2u)) with u = √(2/π) (x + 0.044715 x³): n numbers, in place."""
+    """x (1 + tanh(u)) / 2 = x / (1 + exp(-2u)) with u = √(2/π) (x + 0.044715 x³): n numbers, in place.
 
-    __slots__ = ("cubic", "root", "one", "work")
+    It reads x times `scale` and gives as many times the result, so that x³ needs no factor.
+    """
+
+    scale = -((2 * 0.044715 * math.sqrt(2 / math.pi)) ** (1 / 3))
+
+    __slots__ = ("root", "one", "work")
 
     def __init__(self, size: int, dtype: Any):
-        root = math.sqrt(2 / math.pi)
-        self.cubic, self.root, self.one = (np.array(c, dtype) for c in (-2 * 0.044715 * root, -2 * root, 1))
+        self.root, self.one = (np.array(c, dtype) for c in (-2 * math.sqrt(2 / math.pi) / self.scale, 1))
         self.work = np.empty(size, dtype)
 
     def put(self, x: Array) -> None:
         t = self.work
         np.multiply(x, x, t)
-        t *= self.cubic
         t += self.root
         t *= x
         np.exp(t, t)  # inf far to the left, where x / inf = 0 is right
@@ -99,23 +109,31 @@ class _Block:
     """The layers of one block and its part of the cache.
 
     Attributes:
+        qkv, out, linear1, linear2: matrices as `_map` makes them; qkv gives queries, keys and values, in this order.
         keys, values: (H, room, d); turned: the keys as (H, d, room).
         totals: for the sum of exp(score) of each head, (H,); columns: the same as (H, 1, 1).
-        wide: for the hidden numbers of the MLP.
+        wide_one: for the hidden numbers of the MLP and the 1 that meets the bias; wide: those numbers alone.
     """
 
-    __slots__ = ("ln1", "q", "k", "v", "out", "ln2", "linear1", "gelu", "linear2")
-    __slots__ += ("keys", "turned", "values", "totals", "columns", "wide")
+    __slots__ = ("ln1", "qkv", "out", "ln2", "linear1", "gelu", "linear2", "wide", "wide_one")
+    __slots__ += ("keys", "turned", "values", "totals", "columns")
 
     def __init__(self, block: TransformerBlock, keys: Array, values: Array, totals: Array):
         attention, mlp = block.attention, block.mlp
         self.ln1, self.ln2 = _Norm(block.ln1), _Norm(block.ln2)
-        maps = (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj, mlp.linear1, mlp.linear2)
-        self.q, self.k, self.v, self.out, self.linear1, self.linear2 = map(_Map, maps)
+        self.qkv = _joined((attention.q_proj, attention.k_proj, attention.v_proj), block.ln1)
+        self.qkv[:, : len(self.qkv) - 1] *= 1 / math.sqrt(keys.shape[2])  # the queries: scores come out divided by √d
+        self.out, self.linear1, self.linear2 = (
+            _joined((layer,), norm)
+            for layer, norm in ((attention.out_proj, None), (mlp.linear1, block.ln2), (mlp.linear2, None))
+        )
+        self.linear1 *= _Gelu.scale
+        self.linear2[:-1] /= _Gelu.scale
         self.keys, self.turned, self.values = keys, keys.swapaxes(1, 2), values
         self.totals, self.columns = totals, totals[:, None, None]
-        size = self.linear1.weight.shape[1]
-        self.wide, self.gelu = np.empty(size, keys.dtype), _Gelu(size, keys.dtype)
+        self.gelu = _Gelu(self.linear1.shape[1], keys.dtype)
+        self.wide_one = np.ones(len(self.linear2), keys.dtype)
+        self.wide = self.wide_one[:-1]
 
 
 class Row:
@@ -137,21 +155,24 @@ class Row:
         self.samples = [(a.item, n) for a in self.arrays for n in (a.size // 3, 2 * a.size // 3)]
         self.tokens, self.places = model.token_embedding.weight.data, model.position_embedding.position_embeddings.data
         # A head of its own has its weight (D, V), one that is tied (V, D).
-        head = model.lm_head.weight.data
-        self.head = head if isinstance(model.lm_head, Linear) else head.T
-        self.ln_f = _Norm(model.ln_f)
+        head = model.lm_head
+        weight, bias = (head.weight.data, head.bias) if isinstance(head, Linear) else (head.weight.data.T, None)
+        self.ln_f, self.head = _Norm(model.ln_f), _map(weight, None if bias is None else bias.data, model.ln_f)
         self.totals = np.ones((len(model.blocks), model.num_heads), self.keys.dtype)
         parts = zip(model.blocks, cache.keys[:, 0], cache.values[:, 0], self.totals, strict=True)
         self.blocks = [_Block(*part) for part in parts]
         self._make_room(model.num_heads, cache.max_seq_len)
 
     def _make_room(self, heads: int, positions: int) -> None:
-        """The arrays for what lies in between; some have a second name for their view in heads."""
+        """The arrays for what lies in between; some have other names for their views. A last 1 meets the bias."""
         dtype, width = self.keys.dtype, self.tokens.shape[1]
-        self.x, self.read, self.added, self.q, self.k, self.v, self.found = np.empty((7, width), dtype)
-        self.k_heads, self.v_heads = (a.reshape(heads, -1) for a in (self.k, self.v))
-        self.q_heads, self.found_heads = (a.reshape(heads, 1, -1) for a in (self.q, self.found))
-        self.scale = np.array(1 / math.sqrt(width // heads), dtype)
+        self.x, self.added = np.empty((2, width), dtype)
+        self.read_one, self.found_one = np.ones((2, width + 1), dtype)
+        self.read = self.read_one[:-1]
+        self.found_heads = self.found_one[:-1].reshape(heads, 1, -1)
+        self.qkv = np.empty(3 * width, dtype)
+        q, self.k_heads, self.v_heads = self.qkv.reshape(3, heads, -1)
+        self.q_heads = q[:, None]
         self.scores, self.ones = np.empty(heads * positions, dtype), np.ones(positions, dtype)
 
     def is_current(self, decoder: CachedDecoder) -> bool:
@@ -172,35 +193,32 @@ class Row:
 
         Softmax goes without the largest score. None if some sum of exp(score) says that this was not safe.
         """
-        x, read, added, q, scale = self.x, self.read, self.added, self.q, self.scale
+        x, read, read_one, added = self.x, self.read, self.read_one, self.added
         count = place + 1
         weights = self.scores[: len(self.k_heads) * count].reshape(-1, count)  # (H, n)
         weight_rows, ones = weights[:, None], self.ones[:count]
         np.add(self.tokens[token], self.places[place], x)
         for block in self.blocks:
             block.ln1.put(x, read)
-            block.q.put(read, q)
-            block.k.put(read, self.k)
-            block.v.put(read, self.v)
+            read_one.dot(block.qkv, self.qkv)
             block.keys[:, place] = self.k_heads
             block.values[:, place] = self.v_heads
-            q *= scale
             np.matmul(self.q_heads, block.turned[:, :, :count], weight_rows)  # (H, 1, d) @ (H, d, n) -> (H, 1, n)
             np.exp(weights, weights)
             weights.dot(ones, block.totals)
             np.matmul(weight_rows, block.values[:, :count], self.found_heads)  # (H, 1, n) @ (H, n, d) -> (H, 1, d)
             self.found_heads /= block.columns
-            block.out.put(self.found, added)
+            self.found_one.dot(block.out, added)
             x += added
             block.ln2.put(x, read)
-            block.linear1.put(read, block.wide)
+            read_one.dot(block.linear1, block.wide)
             block.gelu.put(block.wide)
-            block.linear2.put(block.wide, added)
+            block.wide_one.dot(block.linear2, added)
             x += added
         if not (self.totals.min() > LEAST and self.totals.max() < MOST):
             return None
         self.ln_f.put(x, read)
-        return read.dot(self.head)[None]
+        return read_one.dot(self.head)[None]
 
 
 # ---- in the decoder's place ------------------------------------------------------------------------------------------
