@@ -61,6 +61,10 @@ NEEDED = "tinytorch/mlops"  # where the registry, detectors and monitors are wri
 @click.option(
     "--drift-window", type=click.IntRange(20), default=200, show_default=True, help="Inputs compared at once."
 )
+@click.option("--on-alert", metavar="COMMAND", help="Run it while an alert is on, say to train anew and promote.")
+@click.option(
+    "--rest", type=click.FloatRange(0), default=600.0, show_default=True, help="Seconds between two such runs."
+)
 @click.option("--bench", is_flag=True, help="Measure instead what the service holds; a report and a picture in --out.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("runs/serve-bench"), show_default=True
@@ -100,7 +104,7 @@ def command(
             status = _run([*order, *(["--promote"] if promote else [])], environment)
             if status or register:
                 sys.exit(status)
-        given = [f"--{option.replace('_', '-')}={value}" for option, value in options.items()]
+        given = [f"--{option.replace('_', '-')}={value}" for option, value in options.items() if value is not None]
         sys.exit(_run(["__main__", root, name, *given, "--leash"], environment))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -286,3 +288,77 @@ def test_latency_counts_from_when_a_request_was_due_even_if_the_generator_had_to
         result = asyncio.run(put_load(service.url, Plan(50, 1, connections=1)))
     assert result.counts() == {"200": len(result.outcome)}
     assert result.latency[-1] > 0.05 * len(result.outcome) > 1.5
+
+
+# ---- what is done about alerts ---------------------------------------------------------------------------------------
+
+
+def drift(service, windows=1):
+    """Inputs of another kind, as many windows of 60."""
+    for start in range(2 * windows):
+        service.predict(inputs(30, seed=60 + start) * 0.5)
+
+
+def command(path, *lines):
+    """A shell command that runs a small program."""
+    path.write_text("\n".join(["import os, sys, time", *lines]))
+    return f"{shlex.quote(sys.executable)} {shlex.quote(str(path))}"
+
+
+def test_drift_starts_the_command_whose_promotion_is_served_and_looked_at_anew(tmp_path):
+    add(tmp_path / "r", mlp(1))
+    better = command(
+        tmp_path / "better.py",
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})",
+        "import numpy as np",
+        "from serving_stage import IMAGE, add, inputs, mlp, pack",
+        "from tinytorch.mlops import ModelRegistry",
+        "root, name = os.environ['TINYTORCH_REGISTRY'], os.environ['TINYTORCH_MODEL']",
+        "arrays, about = pack(mlp(2), IMAGE, inputs(40), np.zeros(40, int), inputs(300, seed=8) * 0.5,",
+        "    {'because': os.environ['TINYTORCH_ALERTS'], 'instead of': os.environ['TINYTORCH_VERSION']})",
+        "registry = ModelRegistry(root)",
+        "registry.promote(name, registry.register(name, arrays, about))",
+    )
+    with serving(tmp_path / "r", "--drift-window=60", f"--on-alert={better}") as service:
+        drift(service)
+        service.until(lambda health: health["version"] == 2)
+        before = service.get("/status")["drift"]
+        drift(service, 2)
+        while (status := service.get("/status"))["drift"]["checks"] < 2:
+            pass
+        said = service.stop()[1]
+    assert not before["drifted"] and before["checks"] == 0
+    assert not status["alerts"] and not status["drift"]["drifted"] and status["notes"] == []
+    notes = next(v["notes"] for v in status["versions"] if v["version"] == 2)
+    assert notes == {"because": "drift", "instead of": "1"}
+    assert said.count("because of drift: ") == 1 and "the command for alerts is done" in said
+
+
+def test_a_command_that_fails_is_a_note_and_rests_before_it_is_run_again(tmp_path):
+    add(tmp_path / "r", mlp(1))
+    fails = command(tmp_path / "fails.py", f"open({str(tmp_path / 'runs')!r}, 'a').write('x')", "sys.exit(3)")
+    ran = tmp_path / "runs"
+    for rest, again in ((600, False), (0, True)):
+        ran.write_text("")
+        with serving(tmp_path / "r", "--drift-window=60", f"--on-alert={fails}", f"--rest={rest}") as service:
+            assert service.request("GET", "/healthz")[2]["notes"] == [] and not ran.read_text()
+            drift(service)
+            health = service.until(lambda health: health["notes"])
+            assert health["notes"] == ["the command for alerts ended with status 3; the log has what it said"]
+            assert health["state"] == "ready" and service.predict(inputs(1))["version"] == 1
+            time.sleep(2.5)
+        assert (len(ran.read_text()) > 1) is again
+
+
+def test_a_command_that_still_runs_ends_with_the_service(tmp_path):
+    add(tmp_path / "r", mlp(1))
+    pid = tmp_path / "pid"
+    long = command(tmp_path / "long.py", f"open({str(pid)!r}, 'w').write(f'{{os.getpid()}}\\n')", "time.sleep(600)")
+    with serving(tmp_path / "r", "--drift-window=60", f"--on-alert={long}; true") as service:
+        drift(service)
+        service.until(lambda _: pid.exists() and pid.read_text().endswith("\n"))
+        number = int(pid.read_text())
+        os.kill(number, 0)
+        assert service.stop()[0] == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tinytorch import kernels
 from tinytorch.serving import ExtraMissing, ServingError
+from tinytorch.serving.reaction import Plan
 from tinytorch.serving.service import Settings
 from tinytorch.serving.watching import Limits
 
@@ -34,6 +35,7 @@ def main() -> None:
             poll=given.poll,
             linger=given.linger,
             limits=limits,
+            on_alert=Plan(given.on_alert, given.rest) if given.on_alert else None,
         )
         token = os.environ.get(TOKEN)
         serve(given.registry, given.name, given.host, given.port, settings, token, given.leash)
@@ -59,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--accuracy", type=float, default=Limits.accuracy, help="alert below this share")
     parser.add_argument("--latency", type=float, default=Limits.latency * 1000, help="alert above, milliseconds")
     parser.add_argument("--drift-window", type=int, default=Limits.drift_window, help="inputs compared at once")
+    parser.add_argument("--on-alert", help="a command to run while an alert is on")
+    parser.add_argument("--rest", type=float, default=Plan.rest, help="seconds between two runs of that command")
     parser.add_argument("--leash", action="store_true", help="stop as soon as standard input closes")
     return parser
 

@@ -17,6 +17,7 @@ from tinytorch.serving import ServingError
 from tinytorch.serving.batching import Batch, Batcher
 from tinytorch.serving.guard import Guard
 from tinytorch.serving.metrics import Metrics
+from tinytorch.serving.reaction import Plan, Reaction
 from tinytorch.serving.served import Served
 from tinytorch.serving.timeline import Timeline
 from tinytorch.serving.versions import Keeper
@@ -35,6 +36,7 @@ class Settings:
         body_cap: bytes of a prediction's request. body_seconds: for sending it.
         poll: seconds between two looks at the registry.
         linger: seconds for which a stopping service still answers, with refusals, so that clients learn of it.
+        on_alert: what to run while an alert is on.
     """
 
     max_batch: int = 32
@@ -46,6 +48,7 @@ class Settings:
     poll: float = 0.5
     linger: float = 0.5
     limits: Limits = field(default_factory=Limits)
+    on_alert: Plan | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class Service:
         self.watch = Watch(settings.limits, lambda drift: self.metrics.drifting(drift.statistics(), drift.drifted))
         self.keeper = Keeper(root, name, self.batcher.warm, self._swapped)
         self.timeline = Timeline()
+        place = {"TINYTORCH_REGISTRY": str(root.absolute()), "TINYTORCH_MODEL": name}
+        self.reaction = Reaction(settings.on_alert, place) if settings.on_alert else None
         self.started, self.stopping = time.time(), False
         self.in_flight = 0
         self.last_failure = ""
@@ -86,7 +91,7 @@ class Service:
             task.add_done_callback(_tell)
 
     async def _look(self) -> None:
-        """Evaluate the alerts once a second, whether or not anybody looks, and log what begins and ends."""
+        """Evaluate the alerts once a second, whether or not anybody looks, log what begins and ends, and react."""
         on: dict[str, str] = {}
         while True:
             await asyncio.sleep(1)
@@ -96,6 +101,8 @@ class Service:
             for name in on.keys() - now.keys():
                 print(f"alert over: {on[name]}", file=sys.stderr, flush=True)
             on = now
+            if self.reaction is not None and not self.stopping:
+                self.reaction.look(on.keys(), self.keeper.served.version)
 
     async def drain(self) -> None:
         """Take nothing more in, and wait until everything accepted was computed."""
@@ -109,6 +116,8 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.reaction is not None:
+            await self.reaction.stop()
 
     # ---- what happens
 
@@ -144,7 +153,8 @@ class Service:
     def health(self) -> Health:
         """For whoever decides where requests go."""
         watching = f"watching failed: {self.watch.problem}" if self.watch.problem else ""
-        notes = [note for note in (self.keeper.problem, self.last_failure, watching) if note]
+        reacting = self.reaction.problem if self.reaction is not None else ""
+        notes = [note for note in (self.keeper.problem, self.last_failure, watching, reacting) if note]
         state = "stopping" if self.stopping else "ready"
         if self.batcher.busy() > STUCK:
             state = "stuck"
