@@ -143,7 +143,7 @@ class Proof:
             process = self.start(out, "--jobs", jobs, *(["--resume"] if out.exists() else []))
             # From the n-th result on, some time later: wherever that meets the batch, its gradebook or its files.
             while process.poll() is None and graded(out) < at:
-                time.sleep(0.002)
+                time.sleep(0.05)
             time.sleep(chance.uniform(0.0, 0.3))
             process.kill()
             process.communicate()
@@ -177,7 +177,7 @@ class Proof:
             if process.poll() is not None:
                 self.finish(process)
                 raise GraderError("the batch was done before it could be disturbed")
-            time.sleep(0.01)
+            time.sleep(0.05)
 
     def _against(self, out: Path) -> tuple[str, ...]:
         return tuple(different(leavings(self.undisturbed), leavings(out)))
