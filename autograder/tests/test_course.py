@@ -11,6 +11,7 @@ import yaml
 
 from autograder.course import Course, find_course_file, load_course
 from autograder.errors import UserError
+from autograder.judge.testfiles import load_test_files
 from autograder.tests import minicourse
 
 REAL = load_course(Path(__file__).parents[2])
@@ -303,3 +304,18 @@ def test_the_real_file_says_everything_it_declares_and_nothing_twice():
     assert REAL.due(REAL.assignment("a01")) - REAL.due(REAL.assignment("a01")).replace(
         tzinfo=timezone.utc
     ) == timedelta(hours=5)
+
+
+# ---- what the handouts say of the tests ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [a.key for a in REAL.written()])
+def test_a_handout_says_what_each_file_of_cases_is_worth(key):
+    """Its table has a row for each test file: the points of the public cases, of the hidden ones, and of all."""
+    handout = (REAL.solution(key) / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|\n]*\(`(\w+)`\) \| [^|\n]* \| (\d+) \| (\d+) \| (\d+) \|$", handout, re.MULTILINE)
+    found = []
+    for file in load_test_files(REAL.solution(key) / "tests"):
+        public, hidden = (sum(c.points for c in file.cases if c.hidden is kind) for kind in (False, True))
+        found.append((file.name, *(f"{points:g}" for points in (public, hidden, public + hidden))))
+    assert sorted(rows) == sorted(found)

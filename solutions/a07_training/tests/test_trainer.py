@@ -78,20 +78,35 @@ def no_old_gradients(student, rng):
     expect.close(got["train_loss"], losses, rtol=1e-4)
 
 
-@test_case(
-    name="accumulated batches step like one batch of all their samples",
-    points=3,
-    hidden=True,
-    failure_message="Each batch's gradient counts by its share of the samples in the step; so does the group that ends an epoch.",
-)
-def accumulation(student, rng):
-    w, b, batches = _regression(rng, (7, 5, 6, 2, 6))
+def _accumulated(student, rng, sizes):
+    """Three batches a step against one batch of all their samples."""
+    w, b, batches = _regression(rng, sizes)
     joined = [[np.concatenate([batch[k] for batch in batches[i : i + 3]]) for k in (0, 1)] for i in (0, 3)]
     got = student.regression(w, b, batches, 0.1, epochs=2, momentum=0.5, accumulation_steps=3)
     expected, losses = _trained(w, b, joined, 0.1, epochs=2, momentum=0.5)
     _same_numbers(got["numbers"], expected)
     expect.close(got["train_loss"], losses, rtol=1e-4)
     expect.equal(got["step"], 4)
+
+
+@test_case(
+    name="accumulated batches of one size step by their mean gradient",
+    points=1,
+    hidden=True,
+    failure_message="Three batches of eight are one batch of 24: the step follows the mean of their gradients, not the sum.",
+)
+def accumulation_of_equals(student, rng):
+    _accumulated(student, rng, [int(rng.integers(3, 7))] * 5)
+
+
+@test_case(
+    name="accumulated batches step like one batch of all their samples",
+    points=2,
+    hidden=True,
+    failure_message="Each batch's gradient counts by its share of the samples in the step; so does the group that ends an epoch.",
+)
+def accumulation(student, rng):
+    _accumulated(student, rng, (7, 5, 6, 2, 6))
 
 
 @test_case(
@@ -148,12 +163,20 @@ def measured_apart(student, rng):
         expect.close(got["val_accuracy" if prefix == "val_" else "accuracy"], [accuracy] * 2)
 
 
-@test_case(name="training runs in training mode, the rest in evaluation mode without recording", points=3)
-def modes(student, rng):
+@test_case(name="an epoch runs in training mode and is recorded, whatever mode it finds", points=1)
+def training_mode(student, rng):
     x, y = rng.normal(size=(4, 2)).astype("float32"), rng.integers(0, 2, size=4)
     for before in (True, False):
         notes, _ = student.diary(x, y, before)
-        expect.equal(notes, [[False, False, False], [False, False, False], [True, True, True]])
+        expect.equal(notes[2], [True, True, True])
+
+
+@test_case(name="evaluation and prediction run in evaluation mode without recording", points=2)
+def evaluation_mode(student, rng):
+    x, y = rng.normal(size=(4, 2)).astype("float32"), rng.integers(0, 2, size=4)
+    for before in (True, False):
+        notes, _ = student.diary(x, y, before)
+        expect.equal(notes[:2], [[False, False, False], [False, False, False]])
 
 
 @test_case(
