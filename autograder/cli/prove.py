@@ -1,4 +1,4 @@
-"""`tito prove`: what is claimed of batches and of `tito blame`, shown on submissions made for the purpose."""
+"""`tito prove`: what is claimed of batches, of the cases and of `tito blame`, shown at length."""
 
 from __future__ import annotations
 
@@ -130,6 +130,40 @@ def _tell_rates(console: Console, rates: list[Rate], model: Model, price: float)
         row = (f"{count:,}", str(workers), time, f"{cost.core_hours:.1f}", f"{cost.core_hours * price:.2f}")
         table.add_row(*row)
     console.print(table)
+
+
+@command.command("draws")
+@click.argument("assignments", nargs=-1)
+@click.option("--draws", type=click.IntRange(min=1), default=300, show_default=True, help="Of every case.")
+@click.option("--seconds", type=click.FloatRange(min=0), default=20.0, show_default=True, help="At most, for a case.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Test files at once.")
+def draws(assignments: tuple[str, ...], draws: int, seconds: float, jobs: int) -> None:
+    """Does a right program pass whatever is drawn? The cases of ASSIGNMENTS (all) on the reference, many times.
+
+    A case that is slow gets fewer draws; the table says how many the poorest got. Exit status 1 if any draw fails.
+    """
+    from autograder.prove.draws import try_draws
+
+    course, console = load_course(), plain_console()
+    keys = [course.assignment(name).key for name in assignments] or [a.key for a in course.written()]
+    found = {key: [] for key in keys}
+    for lucks in try_draws(course, keys, draws, seconds, jobs):
+        _dim(console, f"{lucks[0].assignment} {lucks[0].case.partition('.')[0]}: {sum(x.draws for x in lucks)} draws")
+        for luck in lucks:
+            found[luck.assignment].append(luck)
+            if luck.failures:
+                words = f"{luck.assignment} {luck.case}: {luck.failures} of {luck.draws} draws fail '{luck.title}'"
+                console.print(Text(words, style="bold red"))
+                for seed, text in luck.examples:
+                    console.print(Text(f"  seed {seed}: {' '.join(text.split())[:300]}"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("assignment", "cases", "draws", "fewest", "cases that fail"):
+        table.add_column(heading, justify="left" if heading == "assignment" else "right")
+    for key, lucks in found.items():
+        fewest, failing = min(x.draws for x in lucks), sum(bool(x.failures) for x in lucks)
+        table.add_row(key, str(len(lucks)), f"{sum(x.draws for x in lucks):,}", str(fewest), str(failing))
+    console.print(table)
+    sys.exit(1 if any(x.failures for lucks in found.values() for x in lucks) else 0)
 
 
 @command.command("blame")
