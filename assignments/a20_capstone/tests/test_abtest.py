@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from itertools import combinations
 from statistics import NormalDist
 
 from otter.test_files import test_case
@@ -16,21 +17,28 @@ points = None
 Z = NormalDist().inv_cdf
 
 
-@test_case(name="the arm of a user, apart in every experiment", points=2)
+@test_case(name="the arm of a user, the same on every machine, and what it counts", points=1)
 def arm(student, rng):
     users = [f"u{i}" for i in rng.integers(0, 10**9, size=60)]
     first = [int.from_bytes(hashlib.sha256(f"blue\n{user}".encode()).digest()[:8], "big") / 2**64 for user in users]
     for share in (0.5, 0.2):
         expect.equal(student.arms(users, "blue", share), ["b" if x < share else "a" for x in first])
     users = [f"u{i}" for i in rng.integers(0, 10**9, size=2000)]
-    one, other = student.arms(users, "blue"), student.arms(users, "green")
-    # Half of 2,000 with a deviation of 22.
-    expect.between(sum(a == b for a, b in zip(one, other, strict=True)), 850, 1150, "users of the same arm in both")
     trials, successes = student.recorded(users, [user < "u5" for user in users], [0.2, 0.05])
     own = student.arms(users, "x")
     expect.equal(trials, {arm: own.count(arm) for arm in ("a", "b")})
     pairs = list(zip(users, own, strict=True))
     expect.equal(successes, {arm: sum(user < "u5" and got == arm for user, got in pairs) for arm in ("a", "b")})
+
+
+@test_case(name="arms of one experiment say nothing about those of another", points=1)
+def apart(student, rng):
+    users = [f"u{i}" for i in rng.integers(0, 10**9, size=2000)]
+    names = ["blue", "green", f"x{int(rng.integers(10**9))}"]
+    for one, other in combinations([student.arms(users, name) for name in names], 2):
+        # Half of 2,000 with a deviation of 22.
+        same = sum(a == b for a, b in zip(one, other, strict=True))
+        expect.between(same, 850, 1150, "users of the same arm in two experiments")
 
 
 def _z(sa, na, sb, nb):
@@ -39,15 +47,34 @@ def _z(sa, na, sb, nb):
     return [z, 2 * (1 - NormalDist().cdf(abs(z)))]
 
 
-@test_case(name="z and the two-sided p-value, and counts that cannot be", points=2)
+def _counts(rng):
+    """Successes and trials of both arms."""
+    na, nb = (int(n) for n in rng.integers(40, 900, size=2))
+    return int(rng.binomial(na, 0.3)), na, int(rng.binomial(nb, 0.36)), nb
+
+
+@test_case(name="z with the variance of one common rate, and counts that cannot be", points=1)
 def significance(student, rng):
-    for _ in range(3):
-        na, nb = (int(n) for n in rng.integers(40, 900, size=2))
-        sa, sb = int(rng.binomial(na, 0.3)), int(rng.binomial(nb, 0.36))
-        expect.close(student.two_proportions(sa, na, sb, nb), _z(sa, na, sb, nb), rtol=1e-6, atol=1e-9)
-    expect.equal([student.two_proportions(0, 9, 0, 7), student.two_proportions(9, 9, 7, 7)], [[0.0, 1.0]] * 2)
+    for counts in [_counts(rng) for _ in range(3)]:
+        z, _ = student.two_proportions(*counts)
+        expect.close(z, _z(*counts)[0], rtol=1e-6, atol=1e-9)
+    for counts in ((0, 9, 0, 7), (9, 9, 7, 7)):
+        z, _ = student.two_proportions(*counts)
+        expect.close(z, 0.0)
     expect.raises(ValueError, student.two_proportions, 5, 4, 1, 9, mentions=["5", "4"])
     expect.raises(ValueError, student.two_proportions, 0, 0, 1, 9)
+
+
+@test_case(name="the p-value of a z counts both tails", points=1)
+def tails(student, rng):
+    # Of the z that came, so that a wrong z does not spoil it.
+    for counts in [_counts(rng) for _ in range(3)]:
+        z, p_value = student.two_proportions(*counts)
+        expect.between(z, -40, 40, "z")
+        expect.close(p_value, 2 * (1 - NormalDist().cdf(abs(float(z)))), rtol=1e-6, atol=1e-9)
+    for counts in ((0, 9, 0, 7), (9, 9, 7, 7)):
+        _, p_value = student.two_proportions(*counts)
+        expect.close(p_value, 1.0)
 
 
 def _size(base, lift, alpha=0.05, power=0.8):

@@ -55,16 +55,24 @@ def _requests(rng, count, end):
     ]
 
 
-@test_case(name="the figures of a window, and None where there is no data", points=3)
+@test_case(name="the figures of a window, latencies only of what was answered", points=2)
 def figures(student, rng):
     requests = _requests(rng, 60, 100)
     for got, now in zip(student.summaries(200.0, requests, [50.0, 100.0]), (50.0, 100.0), strict=True):
         _expect_figures(got, _figures(200.0, [r for r in requests if r[0] <= now], now))
-    failed = [[1.0, 0.2, None, True], [2.0, 0.1, None, True]]
-    empty, only_failures = student.summaries(5.0, failed, [0.5, 3.0])
-    _expect_figures(empty, _figures(5.0, [], 0.5))
+    failed = [[1.0, 0.2, False, True], [2.0, 0.1, False, True]]
+    (only_failures,) = student.summaries(5.0, failed, [3.0])
     _expect_figures(only_failures, _figures(5.0, failed, 3.0))
     expect.equal(only_failures["error_rate"], 1.0)
+
+
+@test_case(name="None where there is no data", points=1)
+def silent(student, rng):
+    latency = float(rng.exponential())
+    answered = [[1.0, latency, None, False], [2.0, latency, None, False]]
+    empty, unknown = student.summaries(5.0, answered, [0.5, 3.0])
+    _expect_figures(empty, _figures(5.0, [], 0.5))
+    _expect_figures(unknown, _figures(5.0, answered, 3.0))
 
 
 def _alerts(values, side, limit, clear, after):

@@ -133,9 +133,9 @@ def left_by_refused():
         return [[v.version for v in store.versions("m")], store.names(), len(list((folder / "files").iterdir()))]
 
 
-def damaged(place, by):
-    """A byte of version 2's file changed (or the file gone) while 1 is in use: errors of load and promote, and what is
-    in use afterwards; version 1 still loads."""
+def damaged(method, place, by):
+    """A byte of version 2's file changed (or the file gone) while 1 is in use: the error of a method that is asked for
+    version 2, what is in use afterwards, and the arrays of that."""
     with _folder() as folder:
         store = registry.ModelRegistry(folder)
         store.register("m", {"w": np.zeros(50)})
@@ -149,14 +149,12 @@ def damaged(place, by):
             file.write_bytes(content)
         else:
             file.unlink()
-        errors = []
-        for method in (store.load, store.promote):
-            try:
-                method("m", 2)
-                errors.append(None)
-            except Exception as error:
-                errors.append(type(error).__name__)
-        return [errors, store.current("m"), store.load("m")[0]["w"]]
+        outcome = "no error"
+        try:
+            getattr(store, method)("m", 2)
+        except Exception as error:
+            outcome = type(error).__name__
+        return [outcome, store.current("m"), store.load("m")[0]["w"]]
 
 
 @contextmanager
@@ -255,53 +253,66 @@ def written(old, new):
 
 
 def write_broken_off(old, new):
-    """For every call at which replacing a file is interrupted: whether the old or the new bytes are there in full."""
-    kept = []
-    for at in (1, 2):
+    """What is under the name when replacing a file is interrupted, at each of its calls up to the one that renames."""
+    kept, events = [], []
+    while "rename" not in events:
         with _folder() as folder:
-            path = folder / "x.bin"
+            path, before = folder / "x.bin", len(events)
+            events = []
             registry.write_file(path, old)
             try:
-                with _watched([], at):
+                with _watched(events, before + 1):
                     registry.write_file(path, new)
             except KeyboardInterrupt:
                 pass
+            if len(events) == before:
+                break
             kept.append(path.read_bytes() if path.is_file() else b"gone")
     return kept
 
 
-def transaction():
-    """Whether another writer is kept out from the beginning, what is there after a block that raised, after one that
-    did not, and whether a writer finds the way free in the end."""
+def _free(folder):
+    """Whether another program could write there now."""
+    other = sqlite3.connect(folder / "registry.db", timeout=0, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        other.close()
+    return True
+
+
+def others_may_write():
+    """Whether another writer finds the way free in a transaction that has changed nothing yet, in one that has, and
+    after it."""
     with _folder() as folder:
-        store = registry.ModelRegistry(folder)
-        other = sqlite3.connect(folder / "registry.db", timeout=0, isolation_level=None)
-        answers = []
+        store, answers = registry.ModelRegistry(folder), []
+        with store._transaction() as db:
+            answers.append(_free(folder))
+            db.execute("INSERT INTO models VALUES ('a', 1, NULL)")
+            answers.append(_free(folder))
+        return [*answers, _free(folder)]
 
-        def free():
-            try:
-                other.execute("BEGIN IMMEDIATE")
-                other.execute("ROLLBACK")
-            except sqlite3.OperationalError:
-                return False
-            return True
 
-        add = "INSERT INTO models VALUES (?, 1, NULL)"
+def transaction():
+    """Whether the error of a block that raised arrives, which models there are after it, while a second block is under
+    way and after that, and whether a writer finds the way free in the end."""
+    with _folder() as folder:
+        store, answers, add = registry.ModelRegistry(folder), [False], "INSERT INTO models VALUES (?, 1, NULL)"
         try:
             with store._transaction() as db:
-                answers.append(free())
                 db.execute(add, ["a"])
                 raise ZeroDivisionError
         except ZeroDivisionError:
-            answers.append(store.names())
+            answers = [True]
+        answers.append(store.names())
         with store._transaction() as db:
             db.execute(add, ["b"])
             db.execute(add, ["c"])
             answers.append(store.names())
-        answers.append(store.names())
-        answers.append(free())
-        other.close()
-        return answers
+        return [*answers, store.names(), _free(folder)]
 
 
 def at_once(writers, each):
@@ -478,7 +489,8 @@ def arms(users, experiment, share=0.5):
 
 
 def two_proportions(*counts):
-    return list(abtest.two_proportion_z(*counts))
+    z, p_value = abtest.two_proportion_z(*counts)
+    return [z, p_value]
 
 
 def sizes(plans):

@@ -120,7 +120,8 @@ def chance(student, rng):
         counts = rng.multinomial(n, np.full(8, 1 / 8))
         drawn = student.chance(counts, m, 4000, int(rng.integers(1 << 30)))
         expect.shape(drawn, (4000,))
-        expect.true(bool((np.diff(drawn) >= 0).all()), "the drawn indices are sorted")
+        expect.finite(drawn)
+        expect.true(bool((drawn[1:] >= drawn[:-1]).all()), "the drawn indices are sorted")
         shares = rng.dirichlet(np.maximum(counts, 0.5), size=20_000)
         q = rng.multinomial(m, shares) + 0.5
         p = (counts + 0.5) / (counts + 0.5).sum()
@@ -131,28 +132,35 @@ def chance(student, rng):
             expect.between(share, level - 0.055, level + 0.055, "share of drawn indices below the right quantile")
 
 
-def _p_values(rng, k, rejected, alpha):
-    """k p-values in any order and which of them are to be rejected: the smallest `rejected` ones, each just below what
-    it is compared with. The next one is just above, and those after it are below theirs again."""
+def _expect_rejected(student, rng, k, rejected, alpha, above):
+    """The smallest `rejected` of k p-values in any order, each just below what it is compared with. The next one is just
+    above, and those after it are below theirs again, or above all levels."""
     limits = np.array([alpha / left for left in range(k, 0, -1)])
     p = np.array([rng.uniform(below, limit) for below, limit in zip([0, *limits[:-1]], limits, strict=True)])
     if rejected < k:
         p[rejected] = limits[rejected] * 1.001
-        p[rejected + 1 :] = np.maximum(p[rejected + 1 :], limits[rejected] * 1.002)
+        rest = p[rejected + 1 :]
+        rest[:] = rng.uniform(1.01 * alpha, 1, rest.size) if above else np.maximum(rest, p[rejected] * 1.001)
     order = rng.permutation(k)
-    return p[order], (np.arange(k) < rejected)[order]
+    expect.equal(student.holm(p[order], alpha), (np.arange(k) < rejected)[order])
 
 
-@test_case(name="one level for many hypotheses", points=2)
+@test_case(name="one level for many hypotheses, and a larger share of it for each that is left", points=1)
 def many(student, rng):
-    expect.equal(student.holm([0.01, 0.04, 0.03, 0.005], 0.05), np.array([True, False, False, True]))
+    expect.equal(student.holm([0.01, 0.06, 0.03, 0.005], 0.05), np.array([True, False, False, True]))
     for rejected in rng.permutation(7)[:4].tolist():
-        p, expected = _p_values(rng, 6, rejected, 0.05)
-        expect.equal(student.holm(p, 0.05), expected)
+        _expect_rejected(student, rng, 6, rejected, 0.05, above=True)
+    expect.equal(student.holm([0.05], 0.05), np.array([True]))
+
+
+@test_case(name="behind the first p-value that is too large everything is kept", points=1)
+def kept(student, rng):
+    # Compared with 0.0125, 0.0167, 0.025 and 0.05: the second is too large, and the third would pass.
     order = rng.permutation(4)
     p = np.array([0.001, 0.018, 0.024, 0.2])[order]
     expect.equal(student.holm(p, 0.05), np.array([True, False, False, False])[order])
-    expect.equal(student.holm([0.05], 0.05), np.array([True]))
+    for rejected in (0, 1):
+        _expect_rejected(student, rng, 6, rejected, 0.05, above=False)
 
 
 @test_case(name="a report of all features, and data that is refused", points=2)

@@ -84,7 +84,8 @@ def own(student, reference, rng, datasets):
     entry = student.own_entry(baseline, x[learn], y[learn])
 
     before, after = _right(baseline, x[test], y[test]), _right(entry, x[test], y[test])
-    expect.between(before, 0.93, 1.0, "accuracy of the baseline")
+    # 0.957 with a deviation of 0.011 over seeds, and no concern of the student's.
+    expect.between(before, 0.85, 1.0, "accuracy of the baseline")
     expect.between(after, before - 0.02, 1.0, "accuracy of the entry")
     expect.between(_bytes(entry) / _bytes(baseline), 0.0, 0.5, "bytes of the entry by the baseline's")
 

@@ -117,11 +117,12 @@ def points_of(student, rng):
 
 
 @test_case(
-    name="who qualifies, and who shares a place",
-    points=2,
+    name="who qualifies, and who does not comes last",
+    points=1,
     hidden=True,
     failure_message=(
-        "A point of accuracy may be lost, five in the extreme push, to the limit itself; in the accuracy contest nothing may be larger or slower. Places are 1, 2, 2, 4."
+        "A point of accuracy may be lost, five in the extreme push, to the limit itself; in the accuracy contest nothing"
+        " may be larger or slower. Who loses more has 0 points and no place."
     ),
 )
 def qualified(student, rng):
@@ -136,9 +137,23 @@ def qualified(student, rng):
     ]
     expect.equal([s > 0 for s in student.scores(BASE, larger, "accuracy_contest")], [False, False, False, True])
     expect.true(all(s > 0 for s in student.scores(BASE, larger, "all_around")), "elsewhere all four have points")
+    entries = [["bad", 0.5, 0.1, 10, 10], ["a", 0.96, 0.9, 900, 700], ["c", 0.97, 0.25, 500, 400]]
+    got = student.ranked(BASE, [entries[i] for i in rng.permutation(3)])
+    expect.equal([row[:2] for row in got], [[1, "c"], [2, "a"], [None, "bad"]])
+
+
+@test_case(
+    name="who shares a place",
+    points=1,
+    hidden=True,
+    failure_message=(
+        "The same score and accuracy share a place, in the order of their names, and the next one counts them all: 1, 2,"
+        " 2, 4. Of the same score the higher accuracy comes first."
+    ),
+)
+def places(student, rng):
     entries = [["d", 0.97, 0.5, 500, 400], ["b", 0.97, 0.5, 500, 400], ["a", 0.96, 0.9, 900, 700]]
-    entries += [["bad", 0.5, 0.1, 10, 10], ["c", 0.97, 0.25, 500, 400], ["e", 0.98, 0.5, 500, 400]]
-    order = [entries[i] for i in rng.permutation(6)]
-    got = student.ranked(BASE, order)
-    expect.equal([row[:2] for row in got], [[1, "c"], [2, "e"], [3, "b"], [3, "d"], [5, "a"], [None, "bad"]])
+    entries += [["c", 0.97, 0.25, 500, 400], ["e", 0.98, 0.5, 500, 400]]
+    got = student.ranked(BASE, [entries[i] for i in rng.permutation(5)])
+    expect.equal([row[:2] for row in got], [[1, "c"], [2, "e"], [3, "b"], [3, "d"], [5, "a"]])
     expect.raises(ValueError, student.ranked, BASE, [BASE, BASE], mentions=["base"])
