@@ -135,9 +135,10 @@ def _tell_rates(console: Console, rates: list[Rate], model: Model, price: float)
 @command.command("draws")
 @click.argument("assignments", nargs=-1)
 @click.option("--draws", type=click.IntRange(min=1), default=300, show_default=True, help="Of every case.")
+@click.option("--first", type=click.IntRange(min=0), default=0, show_default=True, help="Seed, to go on with others.")
 @click.option("--seconds", type=click.FloatRange(min=0), default=20.0, show_default=True, help="At most, for a case.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Test files at once.")
-def draws(assignments: tuple[str, ...], draws: int, seconds: float, jobs: int) -> None:
+def draws(assignments: tuple[str, ...], draws: int, first: int, seconds: float, jobs: int) -> None:
     """Does a right program pass whatever is drawn? The cases of ASSIGNMENTS (all) on the reference, many times.
 
     A case that is slow gets fewer draws; the table says how many the poorest got. Exit status 1 if any draw fails.
@@ -147,7 +148,7 @@ def draws(assignments: tuple[str, ...], draws: int, seconds: float, jobs: int) -
     course, console = load_course(), plain_console()
     keys = [course.assignment(name).key for name in assignments] or [a.key for a in course.written()]
     found = {key: [] for key in keys}
-    for lucks in try_draws(course, keys, draws, seconds, jobs):
+    for lucks in try_draws(course, keys, range(first, first + draws), seconds, jobs):
         _dim(console, f"{lucks[0].assignment} {lucks[0].case.partition('.')[0]}: {sum(x.draws for x in lucks)} draws")
         for luck in lucks:
             found[luck.assignment].append(luck)

@@ -41,17 +41,17 @@ class Luck:
     examples: tuple[tuple[int, str], ...]
 
 
-def try_draws(course: Course, keys: list[str], draws: int, seconds: float, jobs: int) -> Iterator[list[Luck]]:
+def try_draws(course: Course, keys: list[str], seeds: range, seconds: float, jobs: int) -> Iterator[list[Luck]]:
     """The cases of a test file at a time, as they are done.
 
     Args:
-        draws: of each case, at most.
+        seeds: of the draws of each case.
         seconds: for each case; what is slow gets fewer draws, but at least one.
     """
     tasks = [(key, file.name) for key in keys for file in load_test_files(course.solution(key) / "tests")]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        waiting = [pool.submit(_try_file, str(course.root), *task, draws, seconds) for task in tasks]
+        waiting = [pool.submit(_try_file, str(course.root), *task, seeds, seconds) for task in tasks]
         for done in as_completed(waiting):
             yield done.result()
 
@@ -68,7 +68,7 @@ class _ReferenceBench(LocalBench):
         return self.made
 
 
-def _try_file(root: str, key: str, name: str, draws: int, seconds: float) -> list[Luck]:
+def _try_file(root: str, key: str, name: str, seeds: range, seconds: float) -> list[Luck]:
     course = load_course(Path(root))
     tests = course.solution(key) / "tests"
     files = load_test_files(tests)
@@ -77,12 +77,12 @@ def _try_file(root: str, key: str, name: str, draws: int, seconds: float) -> lis
         made = compose.compose(course, layers, Path(scratch) / "reference", linked=True)
         bench = _ReferenceBench(course, course.assignment(key), tests, made)
         (file,) = (file for file in files if file.name == name)
-        return [_try_case(bench, files, f"{name}.{case.id}", draws, seconds) for case in file.cases]
+        return [_try_case(bench, files, f"{name}.{case.id}", seeds, seconds) for case in file.cases]
 
 
-def _try_case(bench: _ReferenceBench, files: tuple[TestFile, ...], key: str, draws: int, seconds: float) -> Luck:
+def _try_case(bench: _ReferenceBench, files: tuple[TestFile, ...], key: str, seeds: range, seconds: float) -> Luck:
     failures, done, end = [], 0, time.monotonic() + seconds
-    for seed in range(draws):
+    for seed in seeds:
         result = _judged(bench, files, key, seed, sharing=True)
         if result.status is not Status.PASSED:
             # Cases that share an import may disturb one another, those of a student do not.
