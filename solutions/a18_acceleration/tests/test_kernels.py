@@ -88,11 +88,16 @@ def switch(student, rng):
 def comparison(student, rng):
     x = rng.normal(size=3000).astype("f4")
     one, two = (float(off) for off in rng.uniform(0.1, 0.4, size=2))
-    label, error, gradient_error, speedup, same = student.compared(x, one, -two, 40)
-    expect.equal(label, "strange")
-    expect.close([error, gradient_error], [one, two], rtol=1e-3, atol=1e-4)
-    expect.between(speedup, 0, 0.5, "the speed-up of a kernel that computes everything forty times")
-    expect.equal(same, True)
+    # On a busy machine the clear form may be the one that had to wait, but hardly three times.
+    speedups = []
+    for _ in range(3):
+        label, error, gradient_error, speedup, same = student.compared(x, one, -two, 40)
+        expect.equal(label, "strange")
+        expect.close([error, gradient_error], [one, two], rtol=1e-3, atol=1e-4)
+        expect.equal(same, True)
+        expect.between(speedup, 0, float("inf"), "the speed-up")
+        speedups.append(float(speedup))
+    expect.between(min(speedups), 0, 0.5, "the speed-up of a kernel that computes everything forty times")
     label, error, gradient_error, *_ = student.compared(x, -one, 0.0, 1)
     expect.close([error, gradient_error], [one, 0], rtol=1e-3, atol=1e-5)
 
