@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,12 @@ def test_a_program_gets_what_an_honest_reader_would_give(ring: Arena, attack: At
     assert ring.attack(attack) == []
 
 
+def _costs_only_itself(finding: str) -> bool:
+    """Whether an arena's finding is no more than a score below what an honest reader would give."""
+    scores = re.match(r"score (\S+), an honest reader would give (\S+):", finding)
+    return scores is not None and float(scores[1]) < float(scores[2])
+
+
 def test_an_assignment_that_may_have_processes_is_as_safe() -> None:
     """Fork and exec are allowed there, four at a time: what they start neither outlives its case nor reaches anything.
 
@@ -62,7 +69,7 @@ def test_an_assignment_that_may_have_processes_is_as_safe() -> None:
         assert ring.grader.bench.limits.processes == 4
         wrong = {attack.name: ring.attack(attack) for attack in arena.gallery() if attack.name in names}
     assert wrong.keys() == names
-    harm = {name: [one for one in found if not one.startswith("score 0,")] for name, found in wrong.items()}
+    harm = {name: [one for one in found if not _costs_only_itself(one)] for name, found in wrong.items()}
     assert not any(harm.values()), harm
 
 

@@ -217,6 +217,7 @@ def both_sides(student, rng):
 )
 def plain(student, rng):
     samples = _skewed(rng, 25)
+    samples[rng.integers(0, 25)] += 100
     got = student.as_dict(samples.tolist())
     k, exact = _order(25, 0.95)
     ordered = np.sort(samples)
