@@ -66,11 +66,12 @@ class Reaction:
                 with suppress(OSError):  # it has ended already
                     os.setpriority(os.PRIO_PROCESS, self._process.pid, NICER)
             status = await self._process.wait()
-            self.problem = f"the command for alerts ended with status {status}; the log has what it said" * bool(status)
+            ended = f"the command for alerts ended with status {status}; the log has what it said"
+            self.problem = ended if status else ""
         except OSError as error:
             self.problem = f"the command for alerts cannot be run: {error}"
         finally:
-            self._ended, self._run = time.monotonic(), None
+            self._ended, self._run, self._process = time.monotonic(), None, None
         print(
             f"warning: {self.problem}" if self.problem else "the command for alerts is done",
             file=sys.stderr,
@@ -78,10 +79,12 @@ class Reaction:
         )
 
     async def stop(self) -> None:
-        """End a command that still runs, and what it started."""
-        run, process = self._run, self._process
-        if run is None or process is None:
-            return
+        """Tell a command that still runs, and what it started, to end; kill them if the command itself does not."""
+        while (process := self._process) is None:
+            if self._run is None:
+                return
+            await asyncio.sleep(0.01)  # it is just being started
+        run = self._run
         for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number) if hasattr(os, "killpg") else process.send_signal(number)
