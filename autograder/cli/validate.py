@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -13,10 +15,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from autograder.course import load_course
+from autograder.course import Assignment, Course, load_course
 from autograder.messages import message
 from autograder.validate.changed import changed
 from autograder.validate.gate import Plan, Report, validate
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import SimpleQueue
+
+LOOK = 0.2  # seconds between two looks at what the processes of the pool say
+QUIET = 60.0  # seconds after which a log, which has no bar, is told how far everything is
 
 
 @click.command("validate")
@@ -53,26 +61,69 @@ def command(
             return
     count = None if full or mutants == "all" else _count(mutants)
     console = Console()
-    reports: dict[str, Report] = {}
-    with (
-        _progress(console) as progress,
-        ProcessPoolExecutor(min(jobs, len(chosen)), mp_context=get_context("spawn")) as pool,
-    ):
-        bar = progress.add_task("validating", total=len(chosen))
-        futures: dict[Future[Report], str] = {}
-        for number, assignment in enumerate(chosen):
-            keep = executed / f"{assignment.key}.ipynb" if executed else None
-            plan = Plan(count, full, not no_labs, write, quick, keep)
-            futures[pool.submit(validate, course, assignment, plan, number)] = assignment.key
-        for future in as_completed(futures):
-            report = future.result()
-            reports[report.assignment] = report
-            progress.advance(bar)
-            progress.console.print(_line(report))
+    plans = [
+        Plan(count, full, not no_labs, write, quick, executed / f"{assignment.key}.ipynb" if executed else None)
+        for assignment in chosen
+    ]
+    reports = _run(console, course, list(zip(chosen, plans, strict=True)), jobs, survivors)
     console.print(_table([reports[a.key] for a in chosen]))
     for assignment in chosen:
-        _details(console, reports[assignment.key], survivors)
+        _details(console, reports[assignment.key])
     sys.exit(1 if any(report.problems for report in reports.values()) else 0)
+
+
+def _run(
+    console: Console, course: Course, tasks: list[tuple[Assignment, Plan]], jobs: int, survivors: bool
+) -> dict[str, Report]:
+    """Every assignment in a process of a pool. A report is told as soon as there is one: who stops the run keeps it."""
+    context = get_context("spawn")
+    said: SimpleQueue[tuple[str, str]] = context.SimpleQueue()
+    reports: dict[str, Report] = {}
+    doing: dict[str, str] = {}
+    told = time.monotonic()
+    with (
+        _progress(console) as progress,
+        ProcessPoolExecutor(min(jobs, len(tasks)), context, initializer=_begin, initargs=(said,)) as pool,
+    ):
+        bar = progress.add_task("validating", total=len(tasks))
+        waiting: set[Future[Report]] = {
+            pool.submit(_validated, course, assignment, plan, number) for number, (assignment, plan) in enumerate(tasks)
+        }
+        while waiting:
+            done, waiting = wait(waiting, LOOK, FIRST_COMPLETED)
+            while not said.empty():
+                short, text = said.get()
+                doing[short] = text
+            for future in done:
+                report = future.result()
+                reports[report.assignment] = report
+                doing.pop(course.assignment(report.assignment).short, None)
+                progress.advance(bar)
+                progress.console.print(_line(report))
+                for name in report.survivors if survivors else ():
+                    progress.console.print(Text(f"{report.assignment}: survives: {name}", style="yellow"))
+            now = "; ".join(f"{short} {text}" for short, text in sorted(doing.items()))
+            progress.update(bar, description=now or "validating")
+            if not console.is_terminal and now and time.monotonic() > told + QUIET:
+                told = time.monotonic()
+                console.print(Text(f"... {now}"))
+    return reports
+
+
+_said: SimpleQueue[tuple[str, str]] | None = None  # in a process of the pool: hears what is being done
+
+
+def _begin(said: SimpleQueue[tuple[str, str]]) -> None:
+    global _said
+    _said = said
+
+
+def _validated(course: Course, assignment: Assignment, plan: Plan, slot: int) -> Report:
+    def say(text: str) -> None:
+        if _said is not None:
+            _said.put((assignment.short, text))
+
+    return validate(course, assignment, plan, slot, say)
 
 
 def _count(text: str) -> int:
@@ -125,13 +176,10 @@ def _table(reports: list[Report]) -> Table:
     return table
 
 
-def _details(console: Console, report: Report, survivors: bool) -> None:
+def _details(console: Console, report: Report) -> None:
     for problem in report.problems:
         console.print(Text(f"{report.assignment}: {problem}", style="red"))
     if report.alike:
         console.print(Text(f"{report.assignment}: these misconceptions fail the same cases: {', '.join(report.alike)}"))
     if report.idle:
         console.print(Text(f"{report.assignment}: nothing fails these cases: {', '.join(report.idle)}"))
-    if survivors:
-        for name in report.survivors:
-            console.print(Text(f"{report.assignment}: survives: {name}", style="yellow"))

@@ -341,8 +341,8 @@ def test_whatever_is_wrong_with_the_tests_is_named(kind, course, monkeypatch):
     assert [problem for problem in problems if words in problem], problems
 
 
-def test_a_mutant_that_no_case_catches_is_listed_as_a_survivor_not_as_a_problem(course):
-    solution = course.solution("a01_numbers")
+def blind_to_doubling(solution: Path) -> None:
+    """Cases that look at a shape only let two mutants of `double` live."""
     for name in (DOUBLE, MEAN):
         text = (solution / name).read_text()
         (solution / name).write_text(
@@ -353,6 +353,10 @@ def test_a_mutant_that_no_case_catches_is_listed_as_a_survivor_not_as_a_problem(
         "expect.close(student.double(secret_input), 2 * secret_input)",
         "expect.shape(student.double(secret_input), (3, 4))",
     )(solution)
+
+
+def test_a_mutant_that_no_case_catches_is_listed_as_a_survivor_not_as_a_problem(course):
+    blind_to_doubling(course.solution("a01_numbers"))
     report = run(course, mutants=None)
     assert report.mutants == 6
     assert report.survivors == [f"{TENSOR}:9: 2 -> 3", f"{TENSOR}:9: Mult -> Div"]
@@ -445,6 +449,18 @@ def test_the_command_prints_a_table_and_says_by_status_whether_all_holds(course,
     assert rows == [["a01_numbers", "5", "2", "2", "2/2"], ["a02_words", "1", "1", "0", "2/2"]]
     assert "a01_numbers: misconception squares sends to README.md#doubbling, which does not exist" in out
     assert "a02_words: holds" in out
+
+
+def test_a_log_is_told_what_is_being_done_and_who_survived(course, tito, monkeypatch):
+    monkeypatch.setenv("TITO_COURSE", str(course.root))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("autograder.cli.validate.QUIET", 0.0)
+    blind_to_doubling(course.solution("a01_numbers"))
+    _, out, _ = tito("validate", "a01", "--no-labs", "--mutants", "all", "--survivors")
+    lines = out.splitlines()
+    assert any(line.startswith("... a01 mutant ") for line in lines), out
+    survivors = [line for line in lines if line.startswith("a01_numbers: survives: ")]
+    assert survivors == [f"a01_numbers: survives: {TENSOR}:9: {change}" for change in ("2 -> 3", "Mult -> Div")]
 
 
 def test_a_wrong_number_of_mutants_is_told(tito):
