@@ -13,7 +13,7 @@ import json
 import marshal
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -112,6 +112,7 @@ def compose(
     linked: bool = False,
     bytecode: Mapping[str, bytes] | None = None,
     data: Iterable[str] = (),
+    shelf: Shelf | None = None,
 ) -> Composition:
     """Write the composition of the frame and `layers` into the new folder `into`.
 
@@ -123,6 +124,7 @@ def compose(
         bytecode: marshalled code of student files (path -> bytes), compiled in a sandbox. Code of the course's own
             files is compiled here; a student's source never is.
         data: names of embedded data sets to lay beside the package; a linked composition has them all.
+        shelf: where files of the course lie that earlier compositions had too; they are not written again.
 
     Raises:
         UserError: a folder that is not empty. GraderError: layers that break the rules of composition.
@@ -141,17 +143,24 @@ def compose(
                     f"{layer.assignment} may not write {path}: the frame owns it; correct `writes` in course.yaml"
                 )
             files[path] = (source, layer)
-    writer = _link if linked else _Copier(bytecode or {})
+    copier = _Copier(bytecode or {}, shelf)
     digest = hashlib.sha256()
+    digests: dict[str, str] = {}
+    for folder in {(into / path).parent for path in (*files, *course.owners)}:
+        folder.mkdir(parents=True, exist_ok=True)
     for path, (source, layer) in sorted(files.items()):
-        target = into / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        digest.update(f"{path}\0{layer.origin if layer else 'frame'}\0".encode())
-        digest.update(_sha256(source).encode())
-        writer(path, source, target, layer)
-    _write_placeholders(course, files, into)
+        content = source.read_bytes()
+        digests[path] = hashlib.sha256(content).hexdigest()
+        digest.update(f"{path}\0{layer.origin if layer else 'frame'}\0{digests[path]}".encode())
+        if linked:
+            _link(source, into / path)
+        else:
+            copier.copy(path, content, digests[path], into / path, layer)
+    for path, key in course.owners.items():
+        if path not in files:
+            copier.place(path, PLACEHOLDER.format(key=key).encode(), key, into / path)
     _lay_out_data(course, into, tuple(data), linked)
-    (into / MANIFEST).write_text(_manifest(course, layers, files), encoding="utf-8")
+    (into / MANIFEST).write_text(_manifest(course, layers, files, digests), encoding="utf-8")
     if not linked:
         _seal(into)
     return Composition(into, {layer.assignment: layer.origin for layer in layers}, digest.hexdigest())
@@ -195,14 +204,6 @@ def _frame_files(frame: Path) -> list[str]:
     return [p.relative_to(frame).as_posix() for p in paths]
 
 
-def _write_placeholders(course: Course, files: Mapping[str, object], into: Path) -> None:
-    for path, key in course.owners.items():
-        if path not in files:
-            target = into / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(PLACEHOLDER.format(key=key), encoding="utf-8")
-
-
 def _lay_out_data(course: Course, into: Path, names: tuple[str, ...], linked: bool) -> None:
     """The registry of data sets, and those that are asked for, at `datasets/` beside the package."""
     registry = course.datasets / "registry.json"
@@ -225,15 +226,20 @@ def _lay_out_data(course: Course, into: Path, names: tuple[str, ...], linked: bo
 
 def _copy_or_link(source: Path, target: Path, linked: bool) -> None:
     if linked:
-        _link("", source, target, None)
+        _link(source, target)
     else:
         shutil.copyfile(source, target)
 
 
-def _manifest(course: Course, layers: tuple[Layer, ...], files: Mapping[str, tuple[Path, Layer | None]]) -> str:
+def _manifest(
+    course: Course,
+    layers: tuple[Layer, ...],
+    files: Mapping[str, tuple[Path, Layer | None]],
+    digests: Mapping[str, str],
+) -> str:
     entries = {
-        path: {"assignment": layer.assignment, "origin": layer.origin, "sha256": _sha256(source)}
-        for path, (source, layer) in sorted(files.items())
+        path: {"assignment": layer.assignment, "origin": layer.origin, "sha256": digests[path]}
+        for path, (_, layer) in sorted(files.items())
         if layer is not None
     }
     manifest = {
@@ -245,11 +251,7 @@ def _manifest(course: Course, layers: tuple[Layer, ...], files: Mapping[str, tup
     return json.dumps(manifest, indent=1) + "\n"
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _link(path: str, source: Path, target: Path, layer: Layer | None) -> None:
+def _link(source: Path, target: Path) -> None:
     try:
         target.symlink_to(source.resolve())
     except OSError:
@@ -257,25 +259,66 @@ def _link(path: str, source: Path, target: Path, layer: Layer | None) -> None:
         shutil.copyfile(source, target)
 
 
-class _Copier:
-    """Copies one file into a sealed composition and puts its byte code beside it."""
+class Shelf:
+    """Sealed files of the course that the compositions of one judge share: written once, hard-linked from then on.
 
-    def __init__(self, bytecode: Mapping[str, bytes]):
-        self.bytecode = bytecode
+    A link is the same file as the one on the shelf, so whoever could write to one would write to all of them. A judge
+    keeps a shelf only if what it observes runs as another user, who owns none of them.
+    """
 
-    def __call__(self, path: str, source: Path, target: Path, layer: Layer | None) -> None:
-        content = source.read_bytes()
-        target.write_bytes(content)
-        if not path.endswith(".py"):
+    def __init__(self, folder: Path):
+        folder.mkdir(mode=0o700)
+        self._folder = folder
+        self._kept: dict[tuple[str, str], Path] = {}
+
+    def take(self, path: str, digest: str, target: Path) -> bool:
+        """Make `target` the file that was kept under this path and digest; False if there is none."""
+        kept = self._kept.get((path, digest))
+        if kept is None:
+            return False
+        try:
+            os.link(kept, target)
+        except OSError:  # a file system without links, or too many of one file
+            return False
+        return True
+
+    def keep(self, path: str, digest: str, file: Path) -> None:
+        place = self._folder / str(len(self._kept))
+        os.chmod(file, 0o444)
+        try:
+            os.link(file, place)
+        except OSError:
             return
-        if layer is not None and layer.origin == "student":
-            code = self.bytecode.get(path)
-        else:
-            code = _compiled(path, content)
-        if code is not None:
-            cached = Path(importlib.util.cache_from_source(str(target)))
+        self._kept[path, digest] = place
+
+
+class _Copier:
+    """Writes files into a composition and puts byte code beside the sources."""
+
+    def __init__(self, bytecode: Mapping[str, bytes], shelf: Shelf | None):
+        self.bytecode, self.shelf = bytecode, shelf
+
+    def copy(self, path: str, content: bytes, digest: str, target: Path, layer: Layer | None) -> None:
+        students = layer is not None and layer.origin == "student"
+        cached = Path(importlib.util.cache_from_source(str(target)))
+        if students:
+            target.write_bytes(content)
+            if path in self.bytecode:
+                cached.parent.mkdir(exist_ok=True)
+                cached.write_bytes(pyc(self.bytecode[path], content))
+            return
+        self.place(path, content, digest, target)
+        if path.endswith(".py"):
             cached.parent.mkdir(exist_ok=True)
-            cached.write_bytes(pyc(code, content))
+            self.place(f"{path}c", lambda: pyc(_compiled(path, content), content), digest, cached)
+
+    def place(self, path: str, content: bytes | Callable[[], bytes], digest: str, target: Path) -> None:
+        """Write a file of the course, or take it from the shelf."""
+        if self.shelf is not None and self.shelf.take(path, digest, target):
+            return
+        target.write_bytes(content() if callable(content) else content)
+        if self.shelf is not None:
+            self.shelf.keep(path, digest, target)
 
 
 @lru_cache(maxsize=256)

@@ -91,6 +91,7 @@ class Bench:
             root_user = "uid" in self.layers
             self.student_uid = sandbox.private_uid(2 * slot) if root_user else None
             self.reference_uid = sandbox.private_uid(2 * slot + 1) if root_user else None
+            self.shelf = compose.Shelf(self.root / f"shelf-{secrets.token_hex(8)}") if root_user else None
             self._scratch = {role: self._make_scratch(role) for role in ("student", "reference")}
             self.probes = self._lay_out_probes()
         except BaseException:
@@ -106,7 +107,7 @@ class Bench:
         else:
             layers = compose.for_grading(self.course, compose.reference_layer(self.course, self.assignment.key))
         place = self.root / f"reference-{secrets.token_hex(8)}"
-        made = compose.compose(self.course, layers, place, data=self.assignment.data)
+        made = compose.compose(self.course, layers, place, data=self.assignment.data, shelf=self.shelf)
         if self.reference_uid is not None:
             os.chown(made.path, self.reference_uid, -1)
             os.chmod(made.path, 0o500)
@@ -120,7 +121,8 @@ class Bench:
     def compose_layers(self, layers: Iterable[compose.Layer], bytecode: Mapping[str, bytes]) -> compose.Composition:
         """A composition of these layers, some of them a student's; `discard` it when they are judged."""
         place = self.root / f"student-{secrets.token_hex(8)}"
-        return compose.compose(self.course, layers, place, bytecode=bytecode, data=self.assignment.data)
+        data = self.assignment.data
+        return compose.compose(self.course, layers, place, bytecode=bytecode, data=data, shelf=self.shelf)
 
     def observe(self, composition: compose.Composition | None, role: str = "student") -> Observation:
         """A fresh observer on a composition (or on none, for work on plain text)."""

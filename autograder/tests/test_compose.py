@@ -213,6 +213,80 @@ def test_a_student_s_source_is_never_compiled_here(mini, tmp_path):
     assert not Path(importlib.util.cache_from_source(str(made.path / TENSOR))).exists()
 
 
+# What the compositions of one judge have in common.
+
+
+def inodes(made: compose.Composition) -> dict[str, int]:
+    return {p.relative_to(made.path).as_posix(): p.stat().st_ino for p in made.path.rglob("*") if p.is_file()}
+
+
+def test_a_shelf_shares_the_course_s_files_and_nothing_of_a_student_or_of_one_composition(mini, tmp_path):
+    shelf = compose.Shelf(tmp_path / "shelf")
+    layers = compose.for_grading(mini, layer_of(tmp_path, "def double(x):\n    return 2 * x\n"))
+    code = {TENSOR: marshal.dumps(compile("def double(x):\n    return 2 * x\n", TENSOR, "exec"))}
+    first, second = (
+        compose.compose(mini, layers, tmp_path / name, bytecode=code, shelf=shelf) for name in ("first", "second")
+    )
+    apart = compose.compose(mini, layers, tmp_path / "apart", bytecode=code)
+    own = {
+        TENSOR,
+        compose.MANIFEST,
+        str(Path(TENSOR).parent / "__pycache__" / f"tensor.{sys.implementation.cache_tag}.pyc"),
+    }
+    assert own < set(inodes(first))
+    for path, inode in inodes(first).items():
+        assert (inodes(second)[path] == inode) == (path not in own), path
+    # A shelf shows in no byte and no right.
+    assert every_byte(first.path) == every_byte(second.path) == every_byte(apart.path)
+    assert first.digest == apart.digest
+    for path in inodes(second):
+        assert (second.path / path).stat().st_mode == (apart.path / path).stat().st_mode, path
+    assert (tmp_path / "shelf").stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_changes_between_two_compositions_is_not_taken_from_the_shelf(course, tmp_path):
+    shelf = compose.Shelf(tmp_path / "shelf")
+    compose.compose(course, compose.reference_layers(course), tmp_path / "before", shelf=shelf)
+    source = course.solution("a01_numbers") / TENSOR
+    source.write_text("def double(x):\n    return 'changed'\n", encoding="utf-8")
+    made = compose.compose(course, compose.reference_layers(course), tmp_path / "after", shelf=shelf)
+    assert python(made.path, "from tinytorch.core.tensor import double\nprint(double(3))") == "changed"
+
+
+def test_the_same_text_as_another_s_is_a_student_s_own_file(mini, tmp_path):
+    """A student may hand in the reference's very text: it is compiled where student code is, or not at all."""
+    shelf = compose.Shelf(tmp_path / "shelf")
+    reference = compose.reference_layer(mini, "a01_numbers")
+    compose.compose(mini, [reference], tmp_path / "reference", shelf=shelf)
+    made = compose.compose(mini, [Layer("a01_numbers", "student", reference.files)], tmp_path / "student", shelf=shelf)
+    assert (made.path / TENSOR).stat().st_nlink == 1
+    assert not Path(importlib.util.cache_from_source(str(made.path / TENSOR))).exists()
+
+
+def test_a_file_system_without_links_gets_copies(mini, tmp_path, monkeypatch):
+    def no_links(*paths: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr("os.link", no_links)
+    shelf = compose.Shelf(tmp_path / "shelf")
+    first, second = (
+        compose.compose(mini, compose.reference_layers(mini), tmp_path / name, shelf=shelf) for name in ("1", "2")
+    )
+    assert every_byte(first.path) == every_byte(second.path)
+
+
+def test_discarding_one_composition_leaves_the_others_whole(mini, tmp_path):
+    shelf = compose.Shelf(tmp_path / "shelf")
+    first, second = (
+        compose.compose(mini, compose.reference_layers(mini), tmp_path / name, shelf=shelf) for name in ("1", "2")
+    )
+    before = every_byte(second.path)
+    compose.discard(first.path)
+    assert every_byte(second.path) == before
+    entries = [second.path, *second.path.rglob("*")]
+    assert all(path.stat().st_mode & 0o222 == 0 for path in entries)
+
+
 def test_discard_removes_a_sealed_composition_and_only_the_links_of_a_linked_one(course, tmp_path):
     for linked in (False, True):
         made = compose.compose(course, compose.reference_layers(course), tmp_path / "c", linked=linked)
