@@ -33,7 +33,7 @@ QUIET = 60.0  # seconds after which a log, which has no bar, is told how far eve
 @click.option("--mutants", default="25", help="How many automatic mutants an assignment, or 'all'.")
 @click.option("--full", is_flag=True, help="All mutants on all cases: the whole kill matrix (minutes an assignment).")
 @click.option("--write", is_flag=True, help="Write each solution's kills.json instead of comparing with it.")
-@click.option("--quick", is_flag=True, help="Less of what has not changed since its kill matrix was recorded.")
+@click.option("--quick", is_flag=True, help="Less of what has not changed; stubs: see build --check.")
 @click.option("--no-labs", is_flag=True, help="Do not execute the labs.")
 @click.option("--jobs", "-j", type=click.IntRange(1), default=2, show_default=True, help="Assignments at once.")
 @click.option("--executed", type=click.Path(path_type=Path, file_okay=False), help="Keep the executed labs here.")
