@@ -16,7 +16,6 @@ import numpy as np
 
 import tinytorch as tt
 from tinytorch import data, kernels, recipes
-from tinytorch.data.sources import cifar10
 from tinytorch.denormals import flush_denormals
 
 
@@ -59,20 +58,3 @@ def predict(model: Any, recipe: Mapping[str, Any], images: np.ndarray) -> np.nda
             looks = [model(tt.Tensor(view)) for view in (seen.data, np.ascontiguousarray(seen.data[..., ::-1]))]
             found.append(sum(tt.softmax(scores, dim=1).numpy() for scores in looks) / len(looks))
     return np.concatenate(found)
-
-
-def main() -> None:
-    """`python -m tinytorch.milestones.lenet RECIPE.json`, on the data set of this machine."""
-    import json
-    import sys
-    from pathlib import Path
-
-    recipe = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    images, labels = cifar10(train=True)
-    others, truth = cifar10(train=False)
-    model, _ = train(recipe, images, labels, recipe["seed"])
-    print(f"test images: {np.mean(predict(model, recipe, others).argmax(axis=1) == truth):.2%} right")
-
-
-if __name__ == "__main__":
-    main()
