@@ -40,7 +40,7 @@ def where(student, rng):
     expect.equal(student.applies([list(case) for case in cases]), [table[case] for case in cases])
 
 
-@test_case(name="the kernel runs where it applies and kernels are on", points=3)
+@test_case(name="the kernel runs where it applies and kernels are on", points=2)
 def runs(student, rng):
     large, small = rng.normal(size=(170, 100)).astype("f4"), rng.normal(size=(17, 10)).astype("f4")
     answers = student.gelus([large, small], "tanh")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tracemalloc
+import types
 import warnings
+from inspect import isfunction
 
 import numpy as np
 from tinytorch.core.activations import Tanh, gelu
@@ -262,6 +264,36 @@ def without_numba(x, with_fallback):
         warnings.simplefilter("always")
         function = module.jit(_square_number, _square_array) if with_fallback else module.jit(_square_number)
     return [function(x), [[type(w.message).__name__, str(w.message)] for w in told], "numba" in vars(module)]
+
+
+def with_numba(x, with_fallback):
+    """jit where numba is: what the function that it returns makes of x, what was compiled, what was warned of.
+
+    The graders have no numba. A stand-in takes its place that compiles nothing and goes through the numbers one by one.
+    """
+    compiled, stand_in = [], types.ModuleType("numba")
+
+    def over_arrays(function):
+        compiled.append(function.__name__)
+        return lambda a: np.array([function(number) for number in a.tolist()], a.dtype)
+
+    def one_by_one(function):
+        compiled.append(function.__name__)
+        return function
+
+    def decorator(wrapped):
+        """With and without arguments: `vectorize(f)`, `vectorize(signatures, nopython=True)(f)`."""
+        return lambda *first, **options: wrapped(first[0]) if first and isfunction(first[0]) else wrapped
+
+    stand_in.vectorize = decorator(over_arrays)
+    stand_in.jit = stand_in.njit = decorator(one_by_one)
+    for name in ("float32", "float64"):
+        setattr(stand_in, name, lambda *types: types)
+    sys.modules["numba"] = stand_in
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        function = module.jit(_square_number, _square_array) if with_fallback else module.jit(_square_number)
+    return [function(x), compiled, len(told)]
 
 
 # ---- Halves

@@ -40,7 +40,7 @@ def where(student, rng):
     expect.equal(student.applies([list(case) for case in cases]), [table[case] for case in cases])
 
 
-@test_case(name="the kernel runs where it applies and kernels are on", points=3)
+@test_case(name="the kernel runs where it applies and kernels are on", points=2)
 def runs(student, rng):
     large, small = rng.normal(size=(170, 100)).astype("f4"), rng.normal(size=(17, 10)).astype("f4")
     answers = student.gelus([large, small], "tanh")
@@ -143,3 +143,22 @@ def fallback(student, rng):
 def no_fallback(student, rng):
     x = rng.normal(size=5).astype("f4")
     expect.raises(ImportError, student.without_numba, x, False, mentions=["numba is not installed", "_square_number"])
+
+
+@test_case(
+    name="where numba is, it compiles the function",
+    points=1,
+    hidden=True,
+    failure_message=(
+        "With numba there, jit returns what numba makes of the function, whether a fall-back is given or not, and warns"
+        " of nothing. Try it with numba installed, or with a module of that name in sys.modules."
+    ),
+)
+def compiled(student, rng):
+    for dtype, with_fallback in (("f4", True), ("f8", False)):
+        x = rng.normal(size=5).astype(dtype)
+        out, names, warned = student.with_numba(x, with_fallback)
+        expect.equal(names, ["_square_number"])
+        expect.close(out, x * x, rtol=1e-6)
+        expect.dtype(out, dtype)
+        expect.equal(warned, 0)
