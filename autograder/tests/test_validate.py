@@ -80,10 +80,19 @@ def test_every_mutant_is_a_program_of_its_own_that_differs_from_the_reference():
     found = mutants("f.py", source)
     texts = [mutant.source for mutant in found]
     assert len(set(texts)) == len(texts) > 10
-    reference = ast.unparse(ast.parse(source)) + "\n"
+    reference = [ast.dump(statement) for statement in ast.parse(source).body]
     for text in texts:
         compile(text, "f.py", "exec")
-        assert text != reference
+        changed = [ast.dump(statement) for statement in ast.parse(text).body]
+        assert sum(a != b for a, b in zip(changed, reference, strict=True)) == 1
+
+
+def test_an_edit_that_leaves_no_program_makes_no_mutant():
+    counter = ["total = 0", "def add():", "    nonlocal total", "    total += x", "add()", "return total"]
+    found = edits(solved(*counter))
+    # Without `total = 0` there is nothing that `nonlocal` could mean.
+    assert found.count("delete Assign") == 0
+    assert {"0 -> 1", "Add -> Sub", "delete AugAssign", "delete Expr"} <= set(found)
 
 
 def test_two_edits_that_give_the_same_program_are_one_mutant():

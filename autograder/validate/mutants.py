@@ -60,20 +60,33 @@ class Mutant:
 def mutants(file: str, source: str) -> tuple[Mutant, ...]:
     """All mutants of a reference file, by line. Two edits that give the same program are one mutant."""
     lines = solution_lines(source, file)
-    tree = ast.parse(source)
-    seen = {ast.unparse(tree)}
+    body = ast.parse(source).body
+    texts = [ast.unparse(statement) for statement in body]
     made = []
-    for position, edit in _sites(tree, lines):
-        changed = copy.deepcopy(tree)
-        words = edit(_node_at(changed, position))
-        if words is None:
-            continue
-        ast.fix_missing_locations(changed)
-        text = ast.unparse(changed)
-        if text not in seen:
-            seen.add(text)
-            made.append(Mutant(file, _node_at(tree, position).lineno, words, text + "\n"))
+    for number, statement in enumerate(body):
+        # Only the function or class that is edited is copied and written anew; a whole file a mutant takes minutes.
+        before, after = "\n".join(texts[:number]), "\n".join(texts[number + 1 :])
+        seen = {texts[number]}
+        for position, edit in _sites(statement, lines):
+            changed = copy.deepcopy(statement)
+            words = edit(_node_at(changed, position))
+            if words is None:
+                continue
+            text = ast.unparse(changed)
+            if text not in seen and _is_python(text):
+                seen.add(text)
+                line = _node_at(statement, position).lineno
+                made.append(Mutant(file, line, words, f"{before}\n{text}\n{after}\n"))
     return tuple(sorted(made, key=lambda m: (m.line, m.edit)))
+
+
+def _is_python(text: str) -> bool:
+    """An edit may leave none: without its only assignment a name that is declared nonlocal is an error."""
+    try:
+        compile(text, "mutant", "exec", dont_inherit=True)
+    except SyntaxError:
+        return False
+    return True
 
 
 def sample(found: tuple[Mutant, ...], count: int) -> tuple[Mutant, ...]:
