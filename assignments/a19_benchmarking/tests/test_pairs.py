@@ -57,6 +57,7 @@ def speedup(student, rng):
     candidate = rng.uniform(1, 2, 15)
     baseline = candidate * rng.uniform(0.9, 2.5, 15)
     candidate[3] *= 40
+    candidate[8] = baseline[8]  # nobody wins this one
     got = student.compared(baseline.tolist(), candidate.tolist())
     expect.close(got["speedup"], np.median(baseline) / np.median(candidate), rtol=1e-9)
     expect.equal(got["wins"], int((candidate < baseline).sum()))

@@ -45,6 +45,12 @@ def _drifting(rng, experiments, pairs, factor=1.0):
     return both
 
 
+def _half_of_the_ratios(rng, a, b):
+    """Between which bounds the middle half of the ratios of two medians lies, if the pairs are drawn again."""
+    picks = rng.integers(0, len(a), (1000, len(a)))
+    return np.quantile(np.median(a[picks], axis=1) / np.median(b[picks], axis=1), [0.25, 0.75])
+
+
 @test_case(name="the sign test counts wins", points=1)
 def sign(student, rng):
     for n in (8, 15, 40):
@@ -95,6 +101,9 @@ def shared(student, rng):
         differences = rng.integers(-3, 5, 11).astype(float)
         differences[:2] = 2, -1
         expect.close(student.rank_p(differences.tolist()), _wilcoxon(differences), rtol=1e-9)
+    # Doubled ranks 3, 3, 7, 7: one sum is 6, the next is 7.
+    for few in ([1.0, 1.0, -2.0, -2.0], [-1.0, -1.0, 2.0, 2.0]):
+        expect.close(student.rank_p(few), _wilcoxon(few), rtol=1e-9)
     for nothing in ([], [0.0, 0.0], [1.0, -1.0]):
         expect.equal(student.rank_p(nothing), 1.0)
     # Many pairs: the normal distribution is close.
@@ -130,6 +139,7 @@ def speedup(student, rng):
     candidate = rng.uniform(1, 2, 15)
     baseline = candidate * rng.uniform(0.9, 2.5, 15)
     candidate[3] *= 40
+    candidate[8] = baseline[8]  # nobody wins this one
     got = student.compared(baseline.tolist(), candidate.tolist())
     expect.close(got["speedup"], np.median(baseline) / np.median(candidate), rtol=1e-9)
     expect.equal(got["wins"], int((candidate < baseline).sum()))
@@ -159,6 +169,12 @@ def bootstrap(student, rng):
     half = student.ratio_bounds(a[:80], b[:80], 0.5)
     held = int(((half[:, 0] <= true) & (true <= half[:, 1])).sum())
     expect.between(held, 18, 62, "experiments of 80 in which a 50 % interval holds the true ratio")
+    own = np.array([_half_of_the_ratios(rng, *pair) for pair in zip(a[:20], b[:20], strict=True)])
+    widths = float(np.median((half[:20, 1] - half[:20, 0]) / (own[:, 1] - own[:, 0])))
+    expect.between(widths, 0.88, 1.12, "width of a 50 % interval by that from the quantiles 0.25 and 0.75")
+    # A pair of three is drawn twice or more often in a quarter of the draws, whichever it is.
+    bounds = student.ratio_bounds(1 + 9 * np.eye(3), np.ones((3, 3)), 0.9)
+    expect.close(bounds, [[1, 10]] * 3, rtol=1e-9)
 
 
 @test_case(name="faster, slower, undecided", points=2)
@@ -188,7 +204,13 @@ def levels(student, rng):
     slow = quick * rng.uniform(1.3, 1.6, 7)
     got = [student.compared(slow.tolist(), quick.tolist(), c)["verdict"] for c in (0.95, 0.99)]
     expect.equal(got, ["faster", "undecided"])
-    # Won a little nearly always, lost a lot twice: the test is sure, the ratio of medians is not, or the other way.
+    # Won a little 19 times of 21 and lost a lot twice: the test is sure, the ratio of medians is not.
+    often = np.repeat([1.0, 2.0], [10, 11]) * rng.uniform(1, 1.001, 21)
+    mostly = often / 1.01
+    mostly[rng.choice(10, 2, replace=False)] *= 2
+    pairs = rng.permutation(21)
+    got = [student.compared(*(x[pairs].tolist() for x in two))["verdict"] for two in ((often, mostly), (mostly, often))]
+    expect.equal(got, ["undecided"] * 2)
     a, b = _drifting(rng, 60, 20)
     alarms = sum(v != "undecided" for v in student.verdicts(a, b))
     expect.between(alarms, 0, 14, "verdicts on 60 pairs of equal programs that are not undecided")
