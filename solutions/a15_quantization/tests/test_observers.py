@@ -57,6 +57,9 @@ def percentiles(student, rng):
     size = 10.0 ** rng.integers(-5, -1)
     batches = [((rng.gamma(2.0, 1.0, size=4001) - 1) * size).astype("float32") for _ in range(3)]
     _check_percentiles(student.observed("percentile", batches, 99.0), batches, 99.0)
+    # A single batch: bins as narrow as its own greatest value allows.
+    for percentile in (70.0, 80.0, 90.0, 95.0, 99.0):
+        _check_percentiles(student.observed("percentile", batches[:1], percentile), batches[:1], percentile)
 
 
 @test_case(

@@ -326,6 +326,12 @@ def silent_neurons(weights, biases):
     return [module.silent(group) for group in module.neuron_groups(model)]
 
 
+def silent_without_bias(weight):
+    """Of a layer that has no bias."""
+    model = Sequential(_linear(weight, None), ReLU(), _linear(np.ones((weight.shape[1], 2)), np.zeros(2)))
+    return module.silent(module.neuron_groups(model)[0])
+
+
 def silent_channels(seed, scale, shift):
     """Of the first convolution with a normalisation behind it."""
     model = _images_net(seed, channels=(len(scale), 2))
@@ -495,6 +501,15 @@ def factorized(seed, sizes, x, **settings):
     kinds = [[type(one).__name__, getattr(one, "rank", None)] for one in small]
     sizes_now = [sum(array.nbytes for array in net.state_dict().values()) for net in (small, model)]
     return [kinds, _call(small, x), _call(model, x), sizes_now, [type(one).__name__ for one in model]]
+
+
+def factorized_shared(seed, size, rank_ratio):
+    """Classes of the layers of a small model in which two layers had one weight, and whether they still have."""
+    manual_seed(seed)
+    first, second, third = (Linear(size, size) for _ in range(3))
+    second.weight = first.weight
+    small = module.factorize_model(Sequential(first, second, third), rank_ratio=rank_ratio)
+    return [[type(one).__name__ for one in small], small[0].weight is small[1].weight]
 
 
 # ---- Distillation

@@ -117,8 +117,8 @@ def trainable(student, rng):
     points=1,
     hidden=True,
     failure_message=(
-        "Only layers whose two factors have fewer elements than the weight are replaced, in a copy. Paths in skip and"
-        " subclasses stay. With energy each layer has its own rank."
+        "Only layers whose two factors have fewer elements than the weight are replaced, in a copy. Paths in skip,"
+        " subclasses and layers that share their weight stay. With energy each layer has its own rank."
     ),
 )
 def models(student, rng):
@@ -138,3 +138,6 @@ def models(student, rng):
     expect.equal([bytes_[0], out], [bytes_[1], expected])
     kinds, *_ = student.factorized(seed, sizes, x, energy=0.4)
     expect.equal([kind for kind, _ in kinds[:2]], ["LowRankLinear"] * 2)
+    # What two layers share is one matrix: two times two factors would be no less, and no longer shared.
+    kinds, still = student.factorized_shared(seed, 20, 0.3)
+    expect.equal([kinds, still], [["Linear", "Linear", "LowRankLinear"], True])

@@ -44,7 +44,8 @@ def stages(student, rng):
     hidden=True,
     failure_message=(
         "With share the sparsity is chosen so that what is stored takes at most that share of the bytes of the model that"
-        " was given, whatever was taken out before; float16 if half. In the end the weights are those that are stored."
+        " was given, whatever was taken out before; float16 if half. In the end the weights are those that are stored, and"
+        " what is skipped is as it was."
     ),
 )
 def shares(student, rng):
@@ -59,6 +60,9 @@ def shares(student, rng):
     exact = student.compressed(weights, {"sparsity": 0.5})[3]
     limit = np.sort(np.abs(np.concatenate([w.reshape(-1) for w in weights])))[800 - 1]
     expect.equal(exact, [np.where(np.abs(w) <= limit, 0, w) for w in weights])
+    first, last = student.compressed(weights, {"sparsity": 0.5, "skip": ["0"]})[3]
+    limit = np.sort(np.abs(weights[1]), axis=None)[200 - 1]
+    expect.equal([first, last], [weights[0], np.where(np.abs(weights[1]) <= limit, 0, weights[1])])
 
 
 @test_case(

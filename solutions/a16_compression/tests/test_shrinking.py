@@ -33,6 +33,8 @@ def silent(student, rng):
     biases[1][3] = 0
     found = student.silent_neurons(weights, biases)
     expect.equal(found, [np.isin(np.arange(7), [1, 4]), np.isin(np.arange(6), [0])])
+    # Without a bias the weights alone decide.
+    expect.equal(student.silent_without_bias(weights[0]), np.isin(np.arange(7), [1, 4, 6]))
 
 
 @test_case(name="inputs and outputs of a layer are cut, and the layer stays whole", points=2)
