@@ -266,6 +266,7 @@ MESSAGES = {
     # validate --changed
     "changed.no_git": "--changed compares with the last commit, and {root} is no git checkout; name the assignments",
     "changed.none": "nothing that an assignment depends on differs from the last commit",
+    "validate.broken": "it could not be validated to the end ({error}); the traceback above says where",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
 from pathlib import Path
@@ -86,18 +87,24 @@ def _run(
         ProcessPoolExecutor(min(jobs, len(tasks)), context, initializer=_begin, initargs=(said,)) as pool,
     ):
         bar = progress.add_task("validating", total=len(tasks))
-        waiting: set[Future[Report]] = {
-            pool.submit(_validated, course, assignment, plan, number) for number, (assignment, plan) in enumerate(tasks)
+        waiting: dict[Future[Report], Assignment] = {
+            pool.submit(_validated, course, assignment, plan, number): assignment
+            for number, (assignment, plan) in enumerate(tasks)
         }
         while waiting:
-            done, waiting = wait(waiting, LOOK, FIRST_COMPLETED)
+            done, _ = wait(waiting, LOOK, FIRST_COMPLETED)
             while not said.empty():
                 short, text = said.get()
                 doing[short] = text
             for future in done:
-                report = future.result()
-                reports[report.assignment] = report
-                doing.pop(course.assignment(report.assignment).short, None)
+                assignment = waiting.pop(future)
+                if error := future.exception():  # a fault of ours or of one solution; the others go on
+                    progress.console.print(Text("".join(traceback.format_exception(error))))
+                    report = Report(assignment.key, problems=[message("validate.broken", error=repr(error))])
+                else:
+                    report = future.result()
+                reports[assignment.key] = report
+                doing.pop(assignment.short, None)
                 progress.advance(bar)
                 progress.console.print(_line(report))
                 for name in report.survivors if survivors else ():

@@ -472,6 +472,17 @@ def test_a_log_is_told_what_is_being_done_and_who_survived(course, tito, monkeyp
     assert survivors == [f"a01_numbers: survives: {TENSOR}:9: {change}" for change in ("2 -> 3", "Mult -> Div")]
 
 
+def test_an_assignment_that_breaks_the_gate_costs_no_other_its_report(course, tito, monkeypatch):
+    monkeypatch.setenv("TITO_COURSE", str(course.root))
+    monkeypatch.setenv("COLUMNS", "200")
+    (course.solution("a01_numbers") / TENSOR).write_bytes(b"# \xff is no UTF-8\n")
+    status, out, _ = tito("validate", "--no-labs", "--mutants", "0", "--jobs", "1")
+    assert status == 1
+    assert "a01_numbers: it could not be validated to the end (UnicodeDecodeError(" in out
+    assert "Traceback" in out
+    assert [line.split()[0] for line in out.splitlines() if "0/0" in line] == ["a01_numbers", "a02_words"]
+
+
 def test_a_wrong_number_of_mutants_is_told(tito):
     status, _, err = tito("validate", "--mutants", "many")
     assert status == 2
