@@ -104,7 +104,10 @@ def precision_and_recall(student, rng):
     name="macro averages count every class alike, micro averages every sample",
     points=3,
     hidden=True,
-    failure_message='"macro" is the mean of the classes\' ratios, "micro" one ratio of the sums of all counts.',
+    failure_message=(
+        '"macro" is the mean of the classes\' ratios, "micro" one ratio of the sums of all counts. One score a sample is'
+        " compared with the metric's own threshold."
+    ),
 )
 def averages(student, rng):
     batches = _batches(rng, (50, 31), 5)
@@ -114,6 +117,10 @@ def averages(student, rng):
     for kind, above, below in (("Precision", hits, taken), ("Recall", hits, belong), ("F1", 2 * hits, taken + belong)):
         expect.close(student.measured(kind, batches), (above / np.maximum(below, 1)).mean())
         expect.close(student.measured(kind, batches, average="micro"), above.sum() / below.sum())
+    logits, truth = rng.normal(size=(40, 1)).astype("float32"), rng.integers(0, 2, size=40)
+    logits[0], truth[0] = 2.0, 1  # at least one lies above the threshold, and rightly
+    found = student.measured("Precision", [[logits, truth]], average="binary", threshold=0.7)
+    expect.close(found, truth[logits[:, 0] > 0.7].mean())
 
 
 @test_case(
@@ -135,6 +142,10 @@ def rare_classes(student, rng):
     expect.close(student.measured("Precision", batches), (hits / np.maximum(taken, 1)).mean())
     expect.close(student.measured("Recall", batches), (hits / np.maximum(belong, 1)).mean())
     expect.close(student.measured("Recall", []), np.nan)
+    # One sample is a whole class, and a whole matrix.
+    alone = [np.array([0, 0, 1]), np.array([0, 0, 1])]
+    expect.close(student.measured("Recall", [alone]), 1.0)
+    expect.close(student.measured("Recall", [[alone[0][:1], alone[1][:1]]], average="micro"), 1.0)
 
 
 @test_case(name="F1 of each class is the harmonic mean of its precision and recall", points=2)

@@ -103,10 +103,13 @@ def accumulation_of_equals(student, rng):
     name="accumulated batches step like one batch of all their samples",
     points=2,
     hidden=True,
-    failure_message="Each batch's gradient counts by its share of the samples in the step; so does the group that ends an epoch.",
+    failure_message="Each batch's gradient counts by its share of the samples in the step; so does the group that ends an epoch. after_step hears of each.",
 )
 def accumulation(student, rng):
     _accumulated(student, rng, (7, 5, 6, 2, 6))
+    sizes = rng.integers(2, 6, size=5)
+    batches = [[rng.normal(size=(n, 3)).astype("float32"), rng.integers(0, 2, size=n)] for n in sizes]
+    expect.equal([student.steps_told(batches, steps) for steps in (1, 2, 5)], [[1] * 5, [2, 2, 1], [5]])
 
 
 @test_case(
