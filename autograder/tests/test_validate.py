@@ -170,7 +170,7 @@ def test_the_mini_course_holds_and_the_report_counts(course):
     assert (report.caught, report.survivors, report.idle, report.alike) == (6, [], [], [])
     assert said[:3] == ["stubs", "reference under 2 seeds", "stub"]
     assert "misconception squares" in said
-    assert "mutant 6 of 6" in said
+    assert "mutant 6 of 6, 0 survive" in said
 
 
 def test_what_write_measures_is_what_a_later_run_compares_with(course):
@@ -348,6 +348,25 @@ def test_whatever_is_wrong_with_the_tests_is_named(kind, course, monkeypatch):
     change(course.solution("a01_numbers"))
     problems = run(course, write=luck).problems
     assert [problem for problem in problems if words in problem], problems
+
+
+def test_the_case_that_caught_the_last_mutant_is_asked_first(course, monkeypatch):
+    asked: list[tuple[str, frozenset[str] | None]] = []
+    judge = Trials.judge
+
+    def heard(trials, changed, seed=0, stop_at_failure=False, wanted=None):
+        if stop_at_failure:
+            asked.append((next(iter(changed.values())), wanted))
+        return judge(trials, changed, seed, stop_at_failure, wanted)
+
+    monkeypatch.setattr(Trials, "judge", heard)
+    report = run(course, mutants=None)
+    assert (report.caught, report.survivors) == (6, [])
+    assert asked[0][1] is None
+    assert all(wanted for _, wanted in asked[1:2])
+    # Six mutants in two functions: the second function's first one needs the other cases.
+    assert [wanted is None for _, wanted in asked].count(True) <= 3
+    assert len({source for source, _ in asked}) == 6
 
 
 def blind_to_doubling(solution: Path) -> None:

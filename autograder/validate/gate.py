@@ -37,6 +37,7 @@ from autograder.validate.trials import Trials
 SEEDS = 10
 QUICK_SEEDS = 3
 QUICK_SHARE = 3  # one of so many misconceptions
+LIKELY = 3  # cases that are asked first whether they catch a mutant
 SEEDS_A_MISCONCEPTION = 2
 MINIMUM_CASES = 20
 MINIMUM_MISCONCEPTIONS = 8
@@ -257,16 +258,34 @@ class _Gate:
         if self.plan.mutants is not None:
             found = sample(found, self.plan.mutants)
         verdicts: dict[str, Verdict] = {}
+        likely: list[str] = []
         for number, mutant in enumerate(found, 1):
-            self.say(f"mutant {number} of {len(found)}")
-            verdict = trials.judge({mutant.file: mutant.source}, stop_at_failure=not self.plan.full)
-            if any(c.status not in (Status.PASSED, Status.SKIPPED) for c in verdict.cases) or verdict.notes:
+            self.say(f"mutant {number} of {len(found)}, {len(self.report.survivors)} survive")
+            verdict = self._try_mutant(trials, mutant, likely)
+            failing = [c.key for c in verdict.cases if c.status not in (Status.PASSED, Status.SKIPPED)]
+            if failing or verdict.notes:
                 self.report.caught += 1
             else:
                 self.report.survivors.append(mutant.name)
+            likely[:] = list(dict.fromkeys([*failing[:1], *likely]))[:LIKELY]
             verdicts[mutant.name] = verdict
         self.report.mutants = len(found)
         return verdicts
+
+    def _try_mutant(self, trials: Trials, mutant: Mutant, likely: list[str]) -> Verdict:
+        """All cases if the matrix is to be full; else up to the first that fails.
+
+        The next mutant is an edit a few lines further on. What caught the last ones is asked first, for it will mostly
+        catch that one, too, while the cases in order may have to be gone through by the dozen.
+        """
+        changed = {mutant.file: mutant.source}
+        if self.plan.full:
+            return trials.judge(changed)
+        if likely:
+            verdict = trials.judge(changed, stop_at_failure=True, wanted=frozenset(likely))
+            if verdict.notes or not {case.status for case in verdict.cases} <= {Status.PASSED, Status.SKIPPED}:
+                return verdict
+        return trials.judge(changed, stop_at_failure=True)
 
     def _kill_matrix(self, grader: Grader, vectors: dict[str, frozenset[str]], verdicts: dict[str, Verdict]) -> None:
         """Compare the matrix with kills.json, or write it; find cases that nothing fails."""
