@@ -19,3 +19,4 @@ def ceilings(student, rng):
     roof = [0.1 * bandwidth, peak / 2, peak, peak]
     expect.close([f[0] for f in found], roof)
     expect.equal([f[1] for f in found], ["memory", "memory", "compute", "compute"])
+    expect.equal(student.ceilings(96.0, 8.0, [12.0])[1], [[96.0, "compute"]])  # at the ridge itself
