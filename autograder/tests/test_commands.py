@@ -195,8 +195,8 @@ def _names_something(course: Course, words: list[str]) -> None:
         assert all(f'"{word}"' in known or not word.islower() or word.startswith("-") for word in words[1:]), words
     elif words[0] in ("release", "validate", "explain", "image"):
         for word in words[1:]:
-            # A number belongs to an option; a21 is what the guide has its reader make.
-            assert word.startswith("-") or word.isdigit() or word == "a21" or course.assignment(word)
+            # A number, or "all", belongs to an option; a21 is what the guide has its reader make.
+            assert word.startswith("-") or word.isdigit() or word in ("all", "a21") or course.assignment(word)
 
 
 # ---- running them
