@@ -15,6 +15,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import tinytorch as tt
@@ -104,6 +105,22 @@ def seen_by_others(array):
         other.promote("m", 1)
         arrays, version = mine.load("m")
         return [arrays["w"], version.version, mine.names(), mine.current("n"), mine.current("x")]
+
+
+def files_kept():
+    """How many files there are besides the database: with three versions, and after one was deleted."""
+    with _folder() as folder:
+        mine = registry.ModelRegistry(folder)
+        for number in range(3):
+            mine.register("m", {"w": np.full(2, number)})
+        mine.promote("m", 3)
+
+        def count():
+            return sum(p.is_file() and not p.name.startswith("registry.db") for p in folder.rglob("*"))
+
+        before = count()
+        mine.delete("m", 1)
+        return [before, count()]
 
 
 REFUSED = {
@@ -406,9 +423,9 @@ def percentiles(values, percents):
     return [monitor.percentile(sorted(values.tolist()), p) for p in percents]
 
 
-def summaries(window, requests, times):
+def summaries(window, requests, times, started=0.0):
     """Summaries at the given times; requests are [when, latency, correct, failed] and lie before, between and after."""
-    watch, answers, left = monitor.PerformanceMonitor(window, clock=lambda: 0.0), [], list(requests)
+    watch, answers, left = monitor.PerformanceMonitor(window, clock=lambda: started), [], list(requests)
     for time in times:
         while left and left[0][0] <= time:
             when, latency, correct, failed = left.pop(0)
@@ -450,8 +467,11 @@ def _nearest(arrays, X):
     return ((X[:, None, :] - arrays["centres"]) ** 2).sum(axis=2).argmin(axis=1)
 
 
-def looped(reference, labels, windows, times, spoiled=(), **options):
-    """A trigger on a stream of (X, y): each event, the rows that train and predict were given, the version in use."""
+def looped(reference, labels, windows, times, spoiled=(), unchanged=(), **options):
+    """A trigger on a stream of (X, y): each event, the rows that train and predict were given, the version in use.
+
+    Of the trainings those in `spoiled` give a bad model, those in `unchanged` the one in use once more.
+    """
     with _folder() as folder:
         store = registry.ModelRegistry(folder)
         store.promote("m", store.register("m", _centres(reference, labels)))
@@ -459,7 +479,7 @@ def looped(reference, labels, windows, times, spoiled=(), **options):
 
         def train(X, y):
             trained.append(X.copy())
-            arrays = _centres(X, y)
+            arrays = store.load("m")[0] if len(trained) - 1 in unchanged else _centres(X, y)
             return {"centres": arrays["centres"][::-1]} if len(trained) - 1 in spoiled else arrays
 
         def predict(arrays, X):
@@ -594,6 +614,7 @@ def writing_interrupted(X, chunk, at):
                 batch.BatchPredictor(model, folder, chunk).run(X)
         except KeyboardInterrupt:
             pass
+        (folder / f".rows-000000000.npz.{at}.part").write_bytes(b"left by a process that was killed")
         job = batch.BatchPredictor(model, folder, chunk)
         job.run(X)
         return [_results(job), len(list(folder.glob(".*")))]
@@ -754,6 +775,19 @@ def entered(seed, sizes, X, y):
     baseline = _olympics().SimpleMLP(sizes[0], 100_000, sizes[2])
     entry = _olympics().enter("me", _mlp(seed, *sizes), baseline, X, y, ["none"], pairs=5)
     return _olympics().validate_entry(entry.to_dict()).to_dict()
+
+
+def entered_alike(seed, sizes, X, y):
+    """Latency ratios of three entries of the baseline itself, and whether the clock that was given was looked at."""
+    looks = []
+
+    def clock():
+        looks.append(1)
+        return perf_counter()
+
+    same = [_mlp(seed, *sizes) for _ in range(2)]
+    ratios = [_olympics().enter("me", *same, X, y, pairs=9, clock=clock).latency_ratio for _ in range(3)]
+    return [ratios, len(looks) > 0]
 
 
 def scores(baseline, entries, event):

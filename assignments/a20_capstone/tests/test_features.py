@@ -15,7 +15,7 @@ def _table(rng, n):
     return {
         "metres": rng.uniform(1, 50, size=n),
         "seconds": rng.uniform(0.2, 9, size=n),
-        "kilos": rng.uniform(1, 4, size=n),
+        "kilos": rng.uniform(1, 1.5, size=n),
         "colour": rng.integers(0, 3, size=n),
     }
 

@@ -148,6 +148,9 @@ def at_planned_looks(student, rng):
     expect.equal([answer[3] for answer in answers], [0, 1, 1, 1, 1, 2])
     early, trials = student.verdicts(plan, [["a", 0, step], ["b", step // 2, step], ["b", 1, 1]])
     expect.equal([early[1][0], early[2], trials], ["b better", early[1], {"a": step, "b": step}])
+    # Twice the plan at once, with one rate: the last look is taken, and it was the last one.
+    late, _ = student.verdicts(plan, [["a", 2 * step, 8 * step], ["b", 2 * step, 8 * step]])
+    expect.equal([late[1][0], late[1][3]], ["undecided", 4])
 
 
 def _outcomes(rng, count, looks, step, a, b):

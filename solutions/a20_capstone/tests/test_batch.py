@@ -110,3 +110,4 @@ def halving(student, rng):
     expect.equal(counts, [11, 0])
     for extra in (1, -1):
         expect.equal(student.miscounted(_rows(rng, 8), extra), ["ValueError", 1])
+    expect.equal(student.miscounted(_rows(rng, 8), 0), ["no error", 1])  # one number a row is as good as a table

@@ -15,7 +15,7 @@ def _table(rng, n):
     return {
         "metres": rng.uniform(1, 50, size=n),
         "seconds": rng.uniform(0.2, 9, size=n),
-        "kilos": rng.uniform(1, 4, size=n),
+        "kilos": rng.uniform(1, 1.5, size=n),
         "colour": rng.integers(0, 3, size=n),
     }
 
@@ -49,6 +49,8 @@ def edges(student, rng):
     train, live = _table(rng, 20), _table(rng, 3)
     X, computed, *_ = student.fitted(train, live, "more")
     expect.equal([X[:, 2], computed[:, 2]], [np.zeros(20), np.zeros(3)])
+    _, computed, *_ = student.fitted({**train, "kilos": np.full(20, 2.0)}, live)
+    expect.close(computed[:, 1], 2 * live["kilos"] - 4)  # never varied in training, and does here
     expect.raises(LookupError, student.raw, {"metres": [1.0], "seconds": [1.0]}, mentions=["kilos", "load"])
     expect.raises(ValueError, student.raw, {**train, "kilos": np.ones(3)}, mentions=["3", "20"])
     expect.raises(ValueError, student.unfitted, train)

@@ -96,6 +96,8 @@ def better(student, rng):
     done = [[found and [found[2], found[5]], in_use] for found, in_use in events]
     expect.equal(done, [[[2, False], 1], [[3, True], 3]])
     expect.equal([count, len(versions)], [2, 3])
+    ((found, in_use),), *_ = student.looped(reference, labels, windows[:1], [0.0], [], [0], min_gain=0.0, **STRICT)
+    expect.equal([found and found[5], in_use], [False, 1])  # the same model again is no better
     for gain, promoted in ((0.9, False), (0.05, True)):
         ((found, in_use),), *_ = student.looped(reference, labels, windows[:1], [0.0], min_gain=gain, **STRICT)
         expect.equal([found and found[5], in_use], [promoted, 2 if promoted else 1])

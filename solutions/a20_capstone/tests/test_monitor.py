@@ -25,13 +25,13 @@ def percentiles(student, rng):
         expect.equal(student.percentiles(values, percents), [_nearest_rank(values, p) for p in percents])
 
 
-def _figures(window, requests, now):
+def _figures(window, requests, now, started=0.0):
     inside = [r for r in requests if now - window < r[0] <= now]
     known = [r[2] for r in inside if r[2] is not None]
     times = [r[1] for r in inside if not r[3]]
     return {
         "count": len(inside),
-        "throughput": len(inside) / min(window, now),
+        "throughput": len(inside) / min(window, now - started),
         "error_rate": sum(r[3] for r in inside) / len(inside) if inside else None,
         "accuracy": sum(known) / len(known) if known else None,
         **{f"latency_p{p}": _nearest_rank(times, p) if times else None for p in (50, 95, 99)},
@@ -64,6 +64,10 @@ def figures(student, rng):
     (only_failures,) = student.summaries(5.0, failed, [3.0])
     _expect_figures(only_failures, _figures(5.0, failed, 3.0))
     expect.equal(only_failures["error_rate"], 1.0)
+    # A monitor that was made at 1000 has watched for half a second, and then for a hundred.
+    later = [[1000.25, 0.3, True, False], *([when + 1000.5, *more] for when, *more in requests)]
+    for got, now in zip(student.summaries(200.0, later, [1000.5, 1100.5], 1000.0), (1000.5, 1100.5), strict=True):
+        _expect_figures(got, _figures(200.0, [r for r in later if r[0] <= now], now, 1000.0))
 
 
 @test_case(name="None where there is no data", points=1)

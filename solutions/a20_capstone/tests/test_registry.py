@@ -99,12 +99,14 @@ def in_time(student, rng):
     hidden=True,
     failure_message=(
         "A number is given once: take it from a counter that only rises. What is in use cannot be deleted, and a"
-        " rollback passes over what was."
+        " rollback passes over what was. A deleted version's file goes as well."
     ),
 )
 def deleted(student, rng):
     begin = [*REGISTER, ["promote", 1], ["promote", 2], ["promote", 3], ["delete", 2], ["rollback"], ["delete", 3]]
     _expect_steps(student, [*begin, ["register"], ["delete", 1], ["delete", 9], ["rollback"], ["delete", 4]])
+    before, after = student.files_kept()
+    expect.equal(after, before - 1)
 
 
 @test_case(
