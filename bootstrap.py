@@ -70,7 +70,7 @@ def test() -> int:
         [PYTHON, "-m", "ruff", "check", "--quiet", "."],
         [PYTHON, "-m", "autograder", "build", "--check"],
         [PYTHON, "-m", "autograder", "validate", "--quick", "--mutants", "3"],
-        [PYTHON, "-m", "pytest", "-n", "2"],
+        [PYTHON, "-m", "pytest", "-n", "2", "--dist", "worksteal"],
     ]
     for step in steps:
         print("$ " + " ".join(map(str, step[2:])), flush=True)

@@ -9,7 +9,7 @@
 7. every public case that fails in 2 and 3 tells the call, what was expected, what came, and where to read
 The kill matrix (what fails which cases) is kept in the solution's kills.json: `explain` reads it.
 
-A quick run does less of 1 and 3 for an assignment whose kill matrix was recorded for just these files: three seeds, and
+A quick run does less of 1 and 3 for an assignment whose kill matrix was recorded for just these files: two seeds, and
 a third of the misconceptions. Which third depends on the framework, so what changes under an assignment moves it on.
 """
 
@@ -35,7 +35,7 @@ from autograder.validate.mutants import Mutant, mutants, sample
 from autograder.validate.trials import Trials
 
 SEEDS = 10
-QUICK_SEEDS = 3
+QUICK_SEEDS = 2
 QUICK_SHARE = 3  # one of so many misconceptions
 LIKELY = 3  # cases that are asked first whether they catch a mutant
 SEEDS_A_MISCONCEPTION = 2
