@@ -50,6 +50,7 @@ def test_swaps_under_load_fail_no_request_and_every_answer_is_its_version_s(tmp_
         found = np.array([p["probabilities"] for p in answer["predictions"]])
         np.testing.assert_allclose(found, wanted[answer["version"]], atol=2e-6)
         seen.append(answer["version"])
+        time.sleep(0.3)  # for some requests of the load to meet this version, too
 
     def swap():
         assert service.post("/promote", {"version": 2}) == {"version": 2, "before": 1}
@@ -63,7 +64,7 @@ def test_swaps_under_load_fail_no_request_and_every_answer_is_its_version_s(tmp_
 
     versions: set[int] = set()
     with serving(root) as service:
-        # A machine that stands still for a moment may let one version answer the whole load: then once more.
+        # A machine that stands still meanwhile may let one version answer the whole load: then once more.
         for _ in range(4):
             if len(versions) < 2:
                 seen.clear()
