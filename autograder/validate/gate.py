@@ -262,12 +262,11 @@ class _Gate:
         for number, mutant in enumerate(found, 1):
             self.say(f"mutant {number} of {len(found)}, {len(self.report.survivors)} survive")
             verdict = self._try_mutant(trials, mutant, likely)
-            failing = [c.key for c in verdict.cases if c.status not in (Status.PASSED, Status.SKIPPED)]
-            if failing or verdict.notes:
+            if _caught(verdict):
                 self.report.caught += 1
             else:
                 self.report.survivors.append(mutant.name)
-            likely[:] = list(dict.fromkeys([*failing[:1], *likely]))[:LIKELY]
+            likely = list(dict.fromkeys([*_failing(verdict)[:1], *likely]))[:LIKELY]
             verdicts[mutant.name] = verdict
         self.report.mutants = len(found)
         return verdicts
@@ -283,7 +282,7 @@ class _Gate:
             return trials.judge(changed)
         if likely:
             verdict = trials.judge(changed, stop_at_failure=True, wanted=frozenset(likely))
-            if verdict.notes or not {case.status for case in verdict.cases} <= {Status.PASSED, Status.SKIPPED}:
+            if _caught(verdict):
                 return verdict
         return trials.judge(changed, stop_at_failure=True)
 
@@ -316,6 +315,15 @@ class _Gate:
             self.problem(
                 f"{explain.KILLS} is not in step with the tests; run: tito validate {self.assignment.short} --write"
             )
+
+
+def _failing(verdict: Verdict) -> list[str]:
+    """The cases that were judged and did not pass, in order."""
+    return [case.key for case in verdict.cases if case.status not in (Status.PASSED, Status.SKIPPED)]
+
+
+def _caught(verdict: Verdict) -> bool:
+    return bool(_failing(verdict) or verdict.notes)
 
 
 def _one_line(text: str) -> str:
