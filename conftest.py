@@ -2,7 +2,11 @@
 counts."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from autograder.compose import refresh_linked
 from autograder.course import load_course
@@ -17,3 +21,18 @@ def pytest_configure(config):
     # Under pytest-xdist only the controller does this; its workers start afterwards.
     if not hasattr(config, "workerinput"):
         refresh_linked(load_course(ROOT), ROOT / ".composition" / "reference")
+
+
+@pytest.fixture(autouse=True)
+def _switches_as_they_were() -> Iterator[None]:
+    """What a program switches on once for its whole process, kernels and the flushing of denormals, ends with a test.
+
+    The tests of a process come in any order: the next one may be of another file, and knows nothing of it.
+    """
+    dispatch = sys.modules.get("tinytorch.dispatch")
+    kernels_on = dispatch is not None and dispatch._kernels_on
+    yield
+    if (dispatch := sys.modules.get("tinytorch.dispatch")) and dispatch._kernels_on is not kernels_on:
+        dispatch.use_kernels(kernels_on)
+    if denormals := sys.modules.get("tinytorch.denormals"):
+        denormals.flush_denormals(False)

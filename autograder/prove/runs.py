@@ -138,7 +138,7 @@ class Proof:
         out = self.place / "killed"
         shutil.rmtree(out, ignore_errors=True)
         chance, total = random.Random(seed), len(self.programs)
-        done = 0
+        done, finished = 0, False
         for number, at in enumerate(sorted(chance.sample(range(1, total), kills)), 1):
             process = self.start(out, "--jobs", jobs, *(["--resume"] if out.exists() else []))
             # From the n-th result on, some time later: wherever that meets the batch, its gradebook or its files.
@@ -147,12 +147,23 @@ class Proof:
             time.sleep(chance.uniform(0.0, 0.3))
             process.kill()
             process.communicate()
-            if process.returncode >= 0:
+            finished = self._finished(out)
+            if process.returncode >= 0 or (finished and number < kills):
                 raise GraderError(f"the batch was done before kill {number} of {kills}: ask for fewer, or more uploads")
             done += 1
             self.tell(f"kill {number} of {kills}, {graded(out)} of {total} graded")
-        self.finish(self.start(out, "--jobs", jobs, "--resume"))
+        # Killed between the last word to the gradebook and the end of the process: to go on would be another batch.
+        if not finished:
+            self.finish(self.start(out, "--jobs", jobs, "--resume"))
         return Disturbed(done, self._against(out))
+
+    def _finished(self, out: Path) -> bool:
+        """Whether the gradebook of a run says that its batch is done."""
+        if not (out / NAME).is_file():
+            return False
+        with Gradebook(out / NAME, existing=True) as book:
+            batch = ledger.last_batch(book, self.assignment.key, ".")
+            return batch is not None and batch.finished
 
     def grade_on_cluster(self, workers: int) -> Disturbed:
         """Grade everything on a cluster; a worker is killed after a third of the submissions, one joins after half."""

@@ -93,9 +93,28 @@ def test_all_scores_are_right_and_kills_change_nothing(course, tmp_path):
     told: list[str] = []
     proof = runs.Proof(course, course.assignment("a01"), several, tmp_path, told.append)
     assert proof.grade_undisturbed(2) == []
-    assert proof.grade_killed(2, 2) == runs.Disturbed(2, ())
+    assert proof.grade_killed(2, 2, seed=1) == runs.Disturbed(2, ())
     assert [line.split(",")[0] for line in told] == ["kill 1 of 2", "kill 2 of 2"]
+    _killed_after_its_last_word(proof)
     _what_is_wrong_is_told(proof, tmp_path)
+
+
+def _killed_after_its_last_word(proof: runs.Proof) -> None:
+    """SIGKILL meets the command when its batch is done and before it has ended: nothing is left to go on with."""
+
+    def start(*words, **more):
+        process = runs.Proof.start(proof, *words, **more)
+        process.communicate()
+        process.poll, process.communicate, process.returncode = lambda: None, lambda: ("", None), -9
+        return process
+
+    proof.start = start
+    try:
+        assert proof.grade_killed(2, 1) == runs.Disturbed(1, ())
+        with pytest.raises(GraderError, match="the batch was done before kill 1 of 2"):
+            proof.grade_killed(2, 2)
+    finally:
+        del proof.start
 
 
 def _what_is_wrong_is_told(proof: runs.Proof, place: Path) -> None:
