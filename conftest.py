@@ -24,15 +24,18 @@ def pytest_configure(config):
 
 
 @pytest.fixture(autouse=True)
-def _switches_as_they_were() -> Iterator[None]:
-    """What a program switches on once for its whole process, kernels and the flushing of denormals, ends with a test.
+def _switches_are_off() -> Iterator[None]:
+    """What a program switches on once for its whole process, kernels and the flushing of denormals, no test inherits.
 
-    The tests of a process come in any order: the next one may be of another file, and knows nothing of it.
+    The tests of a process come in any order, and a fixture of a whole file may have run such a program.
     """
-    dispatch = sys.modules.get("tinytorch.dispatch")
-    kernels_on = dispatch is not None and dispatch._kernels_on
+    _switch_off()
     yield
-    if (dispatch := sys.modules.get("tinytorch.dispatch")) and dispatch._kernels_on is not kernels_on:
-        dispatch.use_kernels(kernels_on)
+    _switch_off()
+
+
+def _switch_off() -> None:
+    if (dispatch := sys.modules.get("tinytorch.dispatch")) and dispatch._kernels_on:
+        dispatch.use_kernels(False)
     if denormals := sys.modules.get("tinytorch.denormals"):
         denormals.flush_denormals(False)
