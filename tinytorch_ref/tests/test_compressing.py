@@ -99,6 +99,15 @@ def test_the_picture_is_drawn(tmp_path):
     assert (tmp_path / "p.png").stat().st_size > 10_000
 
 
+def test_points_in_one_place_share_a_label():
+    from matplotlib.figure import Figure
+
+    ax = Figure(figsize=(5, 4), dpi=100).subplots()
+    ax.set(xscale="log", xlim=(10, 1000), ylim=(90, 100))
+    picture._number(ax, [(500, 98), (100, 98), (50, 91), (101, 98.05), (100, 95)])
+    assert [text.get_text() for text in ax.texts] == ["0", "1, 3", "2", "4"]
+
+
 def test_names():
     assert named(["mnist"]) == ["mnist-mlp", "mnist-lenet"] == named(["mnist-lenet", "mnist", "mnist-mlp"])
     with pytest.raises(ValueError, match="did you mean 'mnist-lenet'"):

@@ -155,4 +155,18 @@ def test_a_claim_that_is_broken_is_not_kept():
     assert proofs.Claim("x", 20, 2000, 0.01, True).is_kept
     assert not proofs.Claim("x", 60, 2000, 0.01, True).is_kept
     assert not proofs.Claim("x", 700, 1000, 0.8, False).is_kept
+
+
+@pytest.mark.parametrize(
+    "count, level, at_most, end",
+    [
+        (20, 0.01, True, "at most 1.0%    kept"),
+        (1600, 0.8, False, "at least 80.0%  kept"),
+        (1582, 0.8, False, "at least 80.0%  kept: chance, p = 0.16"),
+        (26, 0.01, True, "at most 1.0%    kept: chance, p = 0.11"),
+        (60, 0.01, True, "at most 1.0%    NOT KEPT"),
+    ],
+)
+def test_a_count_beyond_the_bound_says_how_often_chance_does_that(count, level, at_most, end):
+    assert str(proofs.Claim("x", count, 2000, level, at_most)).endswith(end)
     assert proofs.Claim("x", 20, 2000, 0.01, True).p_value == pytest.approx(0.53, abs=0.02)

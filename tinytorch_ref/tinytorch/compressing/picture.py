@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 BLUE, RED, GREEN, GREY = "#31688e", "#d1495b", "#35b779", "0.6"
+TOO_NEAR = 12  # pixels: the height of a number
 COLOURS = {"none": "0.2", "quantization": RED, "compression": BLUE}
 
 
@@ -74,9 +75,8 @@ def _pareto(ax: Any, run: Mapping[str, Any]) -> None:
     right = _baseline(ax, run)
     points = [(row["stored"] / 1000, 100 * row["accuracy"]) for row in run["rows"]]
     ax.step(*zip(*front(points), strict=True), where="post", color=GREY, linewidth=1)
-    for i, (row, (size, value)) in enumerate(zip(run["rows"], points, strict=True)):
+    for row, (size, value) in zip(run["rows"], points, strict=True):
         ax.plot(size, value, "o", color=COLOURS[row["technique"]], markersize=5)
-        ax.annotate(str(i), (size, value), xytext=(4, 4), textcoords="offset points", fontsize=8)
     names = "\n".join(f"{i}  {row['name']}" for i, row in enumerate(run["rows"]))
     ax.text(1.02, 0.98, names, transform=ax.transAxes, fontsize=7.5, va="top")
     ax.axvline(points[0][0] / 4, color=GREY, linewidth=0.8, linestyle=":")
@@ -86,3 +86,18 @@ def _pareto(ax: Any, run: Mapping[str, Any]) -> None:
     ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
     ax.minorticks_off()
     ax.set_ylim(_limits([value for _, value in points], right))
+    _number(ax, points)
+
+
+def _number(ax: Any, points: Sequence[tuple[float, float]]) -> None:
+    """Write beside each point its number; points that a number would cover share one label. Axes are set by now."""
+    groups: list[list[int]] = []
+    for i, at in enumerate(places := ax.transData.transform(points)):
+        near = [group for group in groups if (abs(places[group[0]] - at) < (2 * TOO_NEAR, TOO_NEAR)).all()]
+        if near:
+            near[0].append(i)
+        else:
+            groups.append([i])
+    for group in groups:
+        label = ", ".join(map(str, group))
+        ax.annotate(label, points[group[-1]], xytext=(4, 4), textcoords="offset points", fontsize=8)

@@ -57,7 +57,8 @@ class Claim:
 
     def __str__(self) -> str:
         limit = f"{'at most' if self.at_most else 'at least'} {self.level:.1%}"
-        verdict = "kept" if self.is_kept else "NOT KEPT"
+        beyond = self.share > self.level if self.at_most else self.share < self.level
+        verdict = "NOT KEPT" if not self.is_kept else f"kept: chance, p = {self.p_value:.2g}" if beyond else "kept"
         return f"{self.name:62} {self.count:5} of {self.of:5}  {self.share:6.2%}  {limit:15} {verdict}"
 
 

@@ -48,18 +48,13 @@ def _ramp(ax: Any, report: Any) -> None:
     ax.text(rates[0], report.limit, f" limit {report.limit:g} ms", va="bottom", fontsize=8, color="0.4")
     if report.held:
         ax.axvline(report.held.rate, color=GREEN, lw=1)
-        ax.text(
-            report.held.rate,
-            0.02,
-            f" held: {report.held.rate:.0f}/s",
-            color=GREEN,
-            fontsize=8,
-            transform=ax.get_xaxis_transform(),
-        )
+        words = f"held: {report.held.rate:.0f}/s "
+        ax.text(report.held.rate, 0.02, words, ha="right", color=GREEN, fontsize=8, transform=ax.get_xaxis_transform())
     ax.set(xscale="log", yscale="log", xlabel="requests a second", ylabel="milliseconds", title="latency against rate")
     ax.set_xticks(rates, [f"{rate:.0f}" for rate in rates])
     ax.minorticks_off()
-    ax.legend(frameon=False, fontsize=8, loc="upper left")
+    ax.set_ylim(top=2 * max(report.limit, p99.max()))
+    ax.legend(frameon=False, fontsize=8, loc="center left")
 
 
 def _overload(ax: Any, result: Any) -> None:
