@@ -40,7 +40,8 @@ def test_every_variant_of_a_network_is_counted(tmp_path):
     model = networks.train(
         nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10)), images, 6, 0.01
     )
-    made = {one.name: one for one in variants(model, network, images, tmp_path)}
+    heard = []
+    made = {one.name: one for one in variants(model, network, images, tmp_path, heard.append)}
     before = made["float32"]
     assert before.model is model and before.stored == 4 * model.num_parameters()
     assert made["zeros to a quarter"].stored <= before.stored / 4
@@ -52,11 +53,27 @@ def test_every_variant_of_a_network_is_counted(tmp_path):
     found = measure.rows(list(made.values())[:3], images)
     assert found[0].smaller == 1 and found[0].lost == 0 and min(found[1].milliseconds) > 0
     assert networks.accuracy(model, images) == found[0].accuracy > 0.9
+    # Every epoch of training on is told, by what it is for.
+    assert heard[:2] == ["zeros to a quarter, epoch 1 of 1"] * 2 and heard[-1] == "small pupil, epoch 3 of 3"
+    assert {text.partition(",")[0] for text in heard if "60 %" not in text} == {
+        "zeros to a quarter", "90 % zeros", "half the neurons", "low rank", "small pupil",
+    }  # fmt: skip
+
+
+def test_what_is_being_done_is_told_but_not_all_the_time(monkeypatch, capsys):
+    from tinytorch.compressing import __main__ as program
+
+    now = iter([0.0, 3.0, 11.0, 11.0, 20.9, 21.0, 21.0])
+    monkeypatch.setattr(program.time, "monotonic", lambda: next(now))
+    say = program._teller("MLP")
+    for text in ("a", "b", "c", "d"):
+        say(text)
+    assert capsys.readouterr().out == "... MLP: b\n... MLP: d\n"
 
 
 def test_a_trained_network_is_read_again_and_another_plan_trains_anew(tmp_path, monkeypatch):
     images, calls = bars(), []
-    monkeypatch.setattr(networks, "train", lambda model, *rest: calls.append(rest[1]) or model.eval())
+    monkeypatch.setattr(networks, "train", lambda model, *rest, say: calls.append(rest[1]) or model.eval())
     first = networks.trained("mnist-mlp", images, tmp_path, seed=1, epochs=2)
     again = networks.trained("mnist-mlp", images, tmp_path, seed=1, epochs=2)
     assert calls == [2] and np.array_equal(first[1].weight.data, again[1].weight.data)

@@ -43,11 +43,13 @@ def report(student, rng):
     seed, X = _seed(rng), rng.normal(size=(40, 5)).astype("float32")
     out, _, count, _ = student.mlp(seed, [5, 8, 3], X)
     y = rng.integers(0, 3, size=40)
-    got, kept = student.benchmarked(seed, [5, 8, 3], X, y, 0.002)
+    got, kept, rows = student.benchmarked(seed, [5, 8, 3], X, y, 0.002)
     expect.close(got["accuracy"], float((out.argmax(axis=1) == y).mean()))
     expect.equal([got["parameter_count"], kept], [count, True])
     expect.close([got["model_size_mb"], got["latency_ms_mean"]], [4 * count / 2**20, 2.0])
     expect.close([got["latency_ms_std"], got["throughput_samples_per_sec"]], [0.0, 500.0], atol=1e-6)
+    # Of all calls those that are timed are by far the most: 20, and some to warm up.
+    expect.equal(max(set(rows), key=rows.count), 1)
     # At its worst moment a call holds the hidden activations of 40 samples at least.
     expect.between(got["peak_memory_mb"] * 2**20, 4 * count + 4 * 40 * 8, 200_000, "peak bytes of the test set")
     seed, X = _seed(rng), rng.normal(size=(30, 5)).astype("float32")

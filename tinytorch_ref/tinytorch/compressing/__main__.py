@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,22 +23,38 @@ from tinytorch.compressing.networks import NETWORKS, images_of, trained
 from tinytorch.compressing.variants import bits_curve, sparsity_curves, variants
 from tinytorch.denormals import flush_denormals
 
+TELL_SECONDS = 10.0
+
 
 def compress(name: str, folder: Path, seed: int, epochs: int | None = None) -> tuple[dict[str, Any], bool]:
     """Train (or read) a network and make everything of it: what compress.json holds of it, and whether all is met."""
     network = NETWORKS[name]
     images = images_of(network, seed)
     began = time.perf_counter()
-    model = trained(name, images, folder, seed, epochs)
+    say = _teller(network.title)
+    model = trained(name, images, folder, seed, epochs, say)
     print(f"{network.title}: trained in {time.perf_counter() - began:.0f} s", flush=True)
     tt.manual_seed(seed)
-    found = measure.rows(list(variants(model, network, images, folder)), images)
+    found = measure.rows(list(variants(model, network, images, folder, say)), images)
     text, met = measure.verdict(found)
     print(f"{measure.table(network.title, found)}\n{text}\n", flush=True)
     run = {"network": name, "title": network.title, "seed": seed, "rows": [asdict(row) for row in found], "met": met}
-    run |= {"bits": bits_curve(model, images), "sparsity": sparsity_curves(model, network, images)}
+    run |= {"bits": bits_curve(model, images), "sparsity": sparsity_curves(model, network, images, say)}
     print(f"{network.title}: {time.perf_counter() - began:.0f} s in all\n", flush=True)
     return run, met
+
+
+def _teller(title: str) -> Callable[[str], None]:
+    """Prints what is being done, but no two lines within TELL_SECONDS."""
+    last = time.monotonic()
+
+    def say(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= TELL_SECONDS:
+            print(f"... {title}: {text}", flush=True)
+            last = time.monotonic()
+
+    return say
 
 
 def named(names: Sequence[str]) -> list[str]:

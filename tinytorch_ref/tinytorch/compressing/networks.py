@@ -17,6 +17,12 @@ import tinytorch as tt
 from tinytorch import nn, optim, recipes, vision
 from tinytorch.dispatch import wrap
 
+Say = Callable[[str], None]
+
+
+def quiet(text: str) -> None:
+    """Nobody wants to hear what is being done."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -101,19 +107,27 @@ def images_of(network: Network, seed: int) -> Images:
 
 
 def train(
-    model: Any, images: Images, epochs: int, lr: float, masks: Any = None, loss: Callable[[Any, Any], Any] | None = None
+    model: Any,
+    images: Images,
+    epochs: int,
+    lr: float,
+    masks: Any = None,
+    loss: Callable[[Any, Any], Any] | None = None,
+    say: Say = quiet,
 ) -> Any:
     """Train in place through one cycle of Adam; returns the model in evaluation mode.
 
     Args:
         masks: whose zeros stay zeros. loss: of (x, labels), in place of cross entropy of the model's scores.
+        say: hears of each epoch as it begins.
     """
     plain = nn.CrossEntropyLoss()
     optimizer = optim.Adam(model.parameters(), lr=lr)
     schedule = optim.OneCycleLR(optimizer, lr, total_steps=epochs * len(images.loader))
     stepping = optimizer if masks is None else masks.keep(optimizer)
     model.train()
-    for _ in range(epochs):
+    for epoch in range(epochs):
+        say(f"epoch {epoch + 1} of {epochs}")
         for x, y in images.loader:
             stepping.zero_grad()
             (plain(model(x), y) if loss is None else loss(x, y)).backward()
@@ -122,7 +136,7 @@ def train(
     return model.eval()
 
 
-def trained(name: str, images: Images, folder: Path, seed: int, epochs: int | None = None) -> Any:
+def trained(name: str, images: Images, folder: Path, seed: int, epochs: int | None = None, say: Say = quiet) -> Any:
     """The network of this name, trained: read from the folder if it was trained there in the same way, else trained."""
     network = NETWORKS[name]
     plan = {**asdict(network), "epochs": epochs or network.epochs, "seed": seed}
@@ -133,7 +147,7 @@ def trained(name: str, images: Images, folder: Path, seed: int, epochs: int | No
         with np.load(weights, allow_pickle=False) as held:
             model.load_state_dict(dict(held))
         return model.eval()
-    train(model, images, plan["epochs"], network.lr)
+    train(model, images, plan["epochs"], network.lr, say=lambda text: say(f"training, {text}"))
     about.unlink(missing_ok=True)  # written last: what a killed run leaves is not taken for trained
     np.savez(weights, **model.state_dict())
     about.write_text(json.dumps(plan) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch.compressing.networks import BUILDERS, Images, Network, accuracy, train
+from tinytorch.compressing.networks import BUILDERS, Images, Network, Say, accuracy, quiet, train
 from tinytorch.dispatch import wrap
 from tinytorch.perf.compression import (
     CompressionPlan,
@@ -52,13 +52,13 @@ def variant(name: str, technique: str, model: Any, folder: Path, half: bool = Fa
     return Variant(name, technique, model, model_bytes(model) if dense else stored_bytes(model, half), file, zeros)
 
 
-def variants(model: Any, network: Network, images: Images, folder: Path) -> Iterator[Variant]:
+def variants(model: Any, network: Network, images: Images, folder: Path, say: Say = quiet) -> Iterator[Variant]:
     """The network itself first, then what is made of it; each is trained on for as long as it needs."""
 
-    def tune(small: Any, masks: Masks, epochs: int = 1) -> None:
-        train(small, images, epochs, network.tuning_lr, masks)
+    def compressed(name: str, **plan: Any) -> Any:
+        def tune(small: Any, masks: Masks, epochs: int = 1) -> None:
+            train(small, images, epochs, network.tuning_lr, masks, say=lambda text: say(f"{name}, {text}"))
 
-    def compressed(**plan: Any) -> Any:
         return Compressor(tune).compress(model, CompressionPlan(**plan)).model
 
     answers = str(len(model) - 1)  # the last layer has ten outputs: a share of that rank is one or two
@@ -66,18 +66,21 @@ def variants(model: Any, network: Network, images: Images, folder: Path) -> Iter
     first = [wrap(x.data) for _, (x, _) in zip(range(CALIBRATED // network.batch_size), images.loader, strict=False)]
     yield variant("int8 weights", "quantization", quantize_model(model), folder, dense=True)
     yield variant("int8 weights and inputs", "quantization", quantize_model(model, first), folder, dense=True)
-    yield variant("zeros to a quarter", "compression", compressed(share=QUARTER, rounds=3), folder)
-    sparse = compressed(sparsity=0.9, rounds=4, half=True)
+    quarter = "zeros to a quarter"
+    yield variant(quarter, "compression", compressed(quarter, share=QUARTER, rounds=3), folder)
+    sparse = compressed("90 % zeros", sparsity=0.9, rounds=4, half=True)
     yield variant("90 % zeros, float16", "compression", sparse, folder, half=True)
     yield variant("90 % zeros, int8", "compression", quantize_model(sparse), folder)
-    narrow = compressed(prune_ratio=0.5)
-    yield variant("half the neurons", "compression", narrow, folder)
-    yield variant("low rank", "compression", compressed(rank_ratio=0.15, skip=(answers,)), folder)
-    both = compressed(prune_ratio=0.5, sparsity=0.6, rounds=2)
+    narrow = "half the neurons"
+    yield variant(narrow, "compression", compressed(narrow, prune_ratio=0.5), folder)
+    low = "low rank"
+    yield variant(low, "compression", compressed(low, rank_ratio=0.15, skip=(answers,)), folder)
+    both = compressed("half the neurons, 60 % zeros", prune_ratio=0.5, sparsity=0.6, rounds=2)
     yield variant("half the neurons, 60 % zeros, int8", "compression", quantize_model(both), folder)
     pupil = BUILDERS[network.kind][1]()
     lesson = KnowledgeDistillation(model, pupil)
-    train(pupil, images, network.epochs, network.lr, loss=lesson.loss)
+    plan = (network.epochs, network.lr)
+    train(pupil, images, *plan, loss=lesson.loss, say=lambda text: say(f"small pupil, {text}"))
     yield variant("small pupil", "compression", pupil, folder)
 
 
@@ -86,10 +89,13 @@ def bits_curve(model: Any, images: Images) -> list[tuple[int, float]]:
     return [(bits, accuracy(quantize_model(model, bits=bits), images)) for bits in BITS]
 
 
-def sparsity_curves(model: Any, network: Network, images: Images) -> list[tuple[float, float, float, float]]:
+def sparsity_curves(
+    model: Any, network: Network, images: Images, say: Say = quiet
+) -> list[tuple[float, float, float, float]]:
     """(sparsity, accuracy without training on, accuracy after it, share of the bytes): each goes on from the last."""
     tuned, found = copy.deepcopy(model), []
     for sparsity in SPARSITIES:
+        say(f"{sparsity:.0%} zeros of the curve")
         before = accuracy(magnitude_prune(copy.deepcopy(model), sparsity), images)
         if sparsity:
             masks = Masks(magnitude_prune(tuned, sparsity))
