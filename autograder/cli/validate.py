@@ -161,13 +161,15 @@ def _table(reports: list[Report]) -> Table:
         "assignment",
         "cases",
         "public",
-        "misconceptions",
-        "mutants caught",
+        "miscon-\nceptions",
+        "mutants\ncaught",
         "share",
         "problems",
         "seconds",
     ):
-        table.add_column(heading, justify="left" if heading == "assignment" else "right")
+        left = heading == "assignment"
+        # A name is read to its end, also in a log, which has 80 columns.
+        table.add_column(heading, justify="left" if left else "right", no_wrap=left, vertical="bottom")
     for r in reports:
         share = f"{100 * r.caught / r.mutants:.0f} %" if r.mutants else "-"
         row = (

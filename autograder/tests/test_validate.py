@@ -24,6 +24,7 @@ from autograder.validate.mutants import Mutant, mutants, sample
 from autograder.validate.trials import Trials
 
 TENSOR = "tinytorch/core/tensor.py"
+OUT_OF_STEP = "kills.json is not in step with the tests: {}; run: tito validate a01 --write"
 
 
 # Mutants.
@@ -176,7 +177,7 @@ def test_the_mini_course_holds_and_the_report_counts(course):
 def test_what_write_measures_is_what_a_later_run_compares_with(course):
     kills = course.solution("a01_numbers") / KILLS
     kills.unlink()
-    assert run(course).problems == ["kills.json is not in step with the tests; run: tito validate a01 --write"]
+    assert run(course).problems == [OUT_OF_STEP.format("there is none")]
     assert run(course, write=True, full=True, mutants=None).problems == []
     written = json.loads(kills.read_text())
     assert {name: written[name] for name in minicourse.KILLS} == minicourse.KILLS
@@ -236,16 +237,34 @@ def test_a_quick_run_finds_a_recorded_misconception_that_no_longer_fails(course)
     stored = json.loads(kills.read_text())
     stored["misconceptions"] = dict.fromkeys(stored["misconceptions"], stored["cases"])
     record.write_json(kills, stored)
-    assert "kills.json is not in step with the tests; run: tito validate a01 --write" in run(course, quick=True).problems
+    names = set(minicourse.KILLS["misconceptions"])
+    found = {p.partition("misconception ")[2].partition(" ")[0] for p in run(course, quick=True).problems}
+    assert len(found) == 1 and found < names  # a third of two
 
 
 def test_a_misconception_that_no_longer_fails_a_recorded_case_is_found_though_only_those_are_judged(course):
     assert run(course, write=True).problems == []
     kills = course.solution("a01_numbers") / KILLS
     stored = json.loads(kills.read_text())
+    lacking = sorted(set(stored["cases"]) - set(stored["misconceptions"]["squares"]))
     stored["misconceptions"]["squares"] = stored["cases"]
     record.write_json(kills, stored)
-    assert "kills.json is not in step with the tests; run: tito validate a01 --write" in run(course).problems
+    told = f"misconception squares no longer fails {', '.join(lacking)}"
+    assert OUT_OF_STEP.format(told) in run(course).problems
+
+
+def test_what_a_kill_matrix_lacks_is_told(course):
+    kills = course.solution("a01_numbers") / KILLS
+    recorded = json.loads(kills.read_text())
+    first, *rest = recorded["misconceptions"]["squares"]
+    for part, value, told in (
+        ("cases", recorded["cases"][1:], "it was recorded for other cases"),
+        ("misconceptions", {**recorded["misconceptions"], "squares": rest}, f"misconception squares now fails {first} too"),
+        ("misconceptions", {"squares": recorded["misconceptions"]["squares"]}, "misconception rows_only is new"),
+        ("misconceptions", {**recorded["misconceptions"], "cubes": [first]}, "misconception cubes is gone"),
+    ):  # fmt: skip
+        record.write_json(kills, {**recorded, part: value, "of": "other files"})
+        assert run(course).problems == [OUT_OF_STEP.format(told)]
 
 
 Change = Callable[[Path], None]
@@ -404,7 +423,7 @@ def test_misconceptions_that_fail_the_same_cases_are_told(course):
     file.write_text(text + twin)
     report = run(course)
     assert report.alike == ["cubes", "squares"]
-    assert report.problems == ["kills.json is not in step with the tests; run: tito validate a01 --write"]
+    assert report.problems == [OUT_OF_STEP.format("misconception cubes is new")]
 
 
 # Labs.

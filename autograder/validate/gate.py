@@ -313,8 +313,22 @@ class _Gate:
             record.write_json(file, matrix)
         elif any(stored.get(part) != matrix[part] for part in ("cases", "misconceptions")):
             self.problem(
-                f"{explain.KILLS} is not in step with the tests; run: tito validate {self.assignment.short} --write"
+                f"{explain.KILLS} is not in step with the tests: {_first_difference(stored, matrix)};"
+                f" run: tito validate {self.assignment.short} --write"
             )
+
+
+def _first_difference(stored: dict[str, Any], found: dict[str, Any]) -> str:
+    """What somebody has to look at who wonders why a recorded kill matrix is another one today."""
+    if stored.get("cases") != found["cases"]:
+        return "it was recorded for other cases" if stored else "there is none"
+    was, now = stored.get("misconceptions", {}), found["misconceptions"]
+    name = min(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
+    if name not in was or name not in now:
+        return f"misconception {name} is {'new' if name in now else 'gone'}"
+    lost, won = sorted(set(was[name]) - set(now[name])), sorted(set(now[name]) - set(was[name]))
+    parts = [f"no longer fails {', '.join(lost)}"] * bool(lost) + [f"now fails {', '.join(won)} too"] * bool(won)
+    return f"misconception {name} {' and '.join(parts)}"
 
 
 def _failing(verdict: Verdict) -> list[str]:

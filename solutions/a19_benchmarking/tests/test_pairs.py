@@ -224,7 +224,8 @@ def levels(student, rng):
     failure_message="compare measures in turn, on the same inputs; the baseline stands in the numerator.",
 )
 def programs(student, rng):
-    factor = float(rng.uniform(1.25, 1.5))
+    # Near enough to 1 that torn pairs, which carry the drift, decide nothing; for pairs it is five deviations away.
+    factor = float(rng.uniform(1.12, 1.2))
     seed = int(rng.integers(1 << 30))
     speedup, verdict, pairs, logs = student.compared_programs(0.01 * factor, 0.01, 40, seed, drift=1.0, shake=0.1)
     expect.between(speedup, 0.88 * factor, 1.12 * factor, "speedup")
