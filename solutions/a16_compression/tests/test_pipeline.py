@@ -118,4 +118,5 @@ def learned(student, rng):
     right = [float((guess == labels[1024:]).mean()) for guess in (before, after)]
     expect.between(right[0], 0.8, 1.0, "the share that is right before")
     expect.between(right[1], right[0] - 0.04, 1.0, "the share that is right after compression")
-    expect.between(share, 0.1, 0.25, "the share of the bytes")
+    # Not to the byte, which another case asks for: whoever counts biases as well is a hair beyond under some draws.
+    expect.between(share, 0.1, 0.26, "the share of the bytes")
