@@ -481,7 +481,8 @@ def test_a_child_that_dies_is_reported_with_its_signal(world: tuple[str, World],
 
     seen = observe(world, LAYERS[world[0]], work, seconds=4, cpu_seconds=1)
     assert os.WIFSIGNALED(seen.status) and os.WTERMSIG(seen.status) in signals
-    assert how != "spin" or 0.8 < seen.cpu < 1.6
+    # The kernel counts the limit in ticks, which on a busy machine are not all ours.
+    assert how != "spin" or 0.5 < seen.cpu < 1.6
 
 
 def test_only_the_kept_descriptors_stay_open(world: tuple[str, World]) -> None:

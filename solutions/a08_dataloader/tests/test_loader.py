@@ -36,7 +36,8 @@ def announced(student, rng):
 
 @test_case(name="shuffling keeps samples and their labels together", points=2)
 def together(student, rng):
-    n, seed = int(rng.integers(40, 60)), int(rng.integers(1, 10**6))
+    # The last batch is a short one under any draw.
+    n, seed = 8 * int(rng.integers(5, 8)) + int(rng.integers(1, 8)), int(rng.integers(1, 10**6))
     labels = rng.permutation(n)
     tripled, order = student.labelled_order(labels, {"batch_size": 8, "shuffle": True, "seed": seed})
     expect.equal(np.sort(order), np.arange(n))
@@ -46,7 +47,7 @@ def together(student, rng):
 
 @test_case(name="every epoch has an order of its own, and the seed repeats them all", points=2)
 def own_orders(student, rng):
-    n, seed = int(rng.integers(30, 50)), int(rng.integers(1, 10**6))
+    n, seed = 7 * int(rng.integers(4, 7)) + int(rng.integers(1, 7)), int(rng.integers(1, 10**6))
     settings = {"batch_size": 7, "shuffle": True, "seed": seed}
     orders = student.orders(n, 4, settings)
     for order in orders:
@@ -158,7 +159,8 @@ def fresh_draws(student, rng):
         expect.shape(epoch, (40,))
     batches = [first[:20], first[20:], second[:20], second[20:]]
     for a in range(4):
-        expect.between(len(np.unique(batches[a])), 10, 20, "number of different crops in a batch of 20")
+        # Of 256 places; even those of a diagonal, 16, are different from image to image.
+        expect.between(len(np.unique(batches[a])), 6, 20, "number of different crops in a batch of 20")
         for b in range(a):
             expect.between(
                 float(np.mean(batches[a] == batches[b])), 0, 0.3, "share of images cropped alike in two batches"
