@@ -42,7 +42,7 @@ def nothing_known(student, rng):
 def learns(student, rng):
     rhythm = rng.permutation(9)[:5]
     settings = SMALL | {"embed_dim": 32, "max_seq_len": 16}
-    batches = [rhythm[(rng.integers(0, 5, size=(8, 1)) + np.arange(17)) % 5] for _ in range(60)]
+    batches = [rhythm[(rng.integers(0, 5, size=(8, 1)) + np.arange(17)) % 5] for _ in range(120)]
     losses, text = student.trained(settings, int(rng.integers(1 << 30)), batches, 0.003)
     expect.between(losses[0], log(9) - 0.4, log(9) + 0.4, "the first loss")
     expect.between(np.mean(losses[-5:]), 0, 0.3, "the last losses")

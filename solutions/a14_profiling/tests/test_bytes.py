@@ -77,7 +77,8 @@ def attributes(student, rng):
     (x,) = _arrays(rng, (t, s))
     targets = rng.integers(0, s, size=t)
     expect.equal(student.bytes_of("cross_entropy", [x], targets), 4 * t * s + 8 * t + 4)
-    (table,) = _arrays(rng, (10 * t, d))
+    rows = 10 * (t + s)  # more than are asked for, under any draw
+    (table,) = _arrays(rng, (rows, d))
     for op in ("embedding", "picked"):
-        indices = rng.integers(0, 10 * t, size=(s, 2))
+        indices = rng.integers(0, rows, size=(s, 2))
         expect.equal(student.bytes_of(op, [table], indices), 16 * s * d + 16 * s)
