@@ -35,7 +35,7 @@ def _switches_are_off() -> Iterator[None]:
 
 
 def _switch_off() -> None:
-    if (dispatch := sys.modules.get("tinytorch.dispatch")) and dispatch._kernels_on:
+    if dispatch := sys.modules.get("tinytorch.dispatch"):
         dispatch.use_kernels(False)
     if denormals := sys.modules.get("tinytorch.denormals"):
         denormals.flush_denormals(False)

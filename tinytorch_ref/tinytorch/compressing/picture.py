@@ -92,7 +92,8 @@ def _pareto(ax: Any, run: Mapping[str, Any]) -> None:
 def _number(ax: Any, points: Sequence[tuple[float, float]]) -> None:
     """Write beside each point its number; points that a number would cover share one label. Axes are set by now."""
     groups: list[list[int]] = []
-    for i, at in enumerate(places := ax.transData.transform(points)):
+    places = ax.transData.transform(points)
+    for i, at in enumerate(places):
         near = [group for group in groups if (abs(places[group[0]] - at) < (2 * TOO_NEAR, TOO_NEAR)).all()]
         if near:
             near[0].append(i)

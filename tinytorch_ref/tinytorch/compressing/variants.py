@@ -61,26 +61,25 @@ def variants(model: Any, network: Network, images: Images, folder: Path, say: Sa
 
         return Compressor(tune).compress(model, CompressionPlan(**plan)).model
 
+    def smaller(name: str, **plan: Any) -> Variant:
+        return variant(name, "compression", compressed(name, **plan), folder)
+
     answers = str(len(model) - 1)  # the last layer has ten outputs: a share of that rank is one or two
     yield variant("float32", "none", model, folder, dense=True)
     first = [wrap(x.data) for _, (x, _) in zip(range(CALIBRATED // network.batch_size), images.loader, strict=False)]
     yield variant("int8 weights", "quantization", quantize_model(model), folder, dense=True)
     yield variant("int8 weights and inputs", "quantization", quantize_model(model, first), folder, dense=True)
-    quarter = "zeros to a quarter"
-    yield variant(quarter, "compression", compressed(quarter, share=QUARTER, rounds=3), folder)
+    yield smaller("zeros to a quarter", share=QUARTER, rounds=3)
     sparse = compressed("90 % zeros", sparsity=0.9, rounds=4, half=True)
     yield variant("90 % zeros, float16", "compression", sparse, folder, half=True)
     yield variant("90 % zeros, int8", "compression", quantize_model(sparse), folder)
-    narrow = "half the neurons"
-    yield variant(narrow, "compression", compressed(narrow, prune_ratio=0.5), folder)
-    low = "low rank"
-    yield variant(low, "compression", compressed(low, rank_ratio=0.15, skip=(answers,)), folder)
+    yield smaller("half the neurons", prune_ratio=0.5)
+    yield smaller("low rank", rank_ratio=0.15, skip=(answers,))
     both = compressed("half the neurons, 60 % zeros", prune_ratio=0.5, sparsity=0.6, rounds=2)
     yield variant("half the neurons, 60 % zeros, int8", "compression", quantize_model(both), folder)
     pupil = BUILDERS[network.kind][1]()
-    lesson = KnowledgeDistillation(model, pupil)
-    plan = (network.epochs, network.lr)
-    train(pupil, images, *plan, loss=lesson.loss, say=lambda text: say(f"small pupil, {text}"))
+    loss = KnowledgeDistillation(model, pupil).loss
+    train(pupil, images, network.epochs, network.lr, loss=loss, say=lambda text: say(f"small pupil, {text}"))
     yield variant("small pupil", "compression", pupil, folder)
 
 
