@@ -55,6 +55,7 @@ NOT_RUN = {
     "tito serve": f"{ENDLESS}; test_cli_serve.py",
     "tito monitor": f"{ENDLESS}; test_cli_serve.py",
     "python -m tinytorch.mlops": MINUTES,
+    "python tinytorch_ref/benchmarks/generation.py": "is run below, for fewer tokens",
     "python -m autograder.validate.forms": f"{MINUTES}; test_forms.py",
     "python -m tinytorch.serving.load": "loads a service that runs; the tests of tinytorch_ref do",
     "pip install": NETWORK,
@@ -174,6 +175,9 @@ def test_what_is_not_run_is_a_command_line_that_would_be_accepted(command, tmp_p
             assert done.returncode == 0 and all(option in done.stdout for option in options), done.stderr
     elif words[0].startswith("py") and "install.py" in words:
         assert (ROOT / "autograder" / "release" / "files" / "install.py").is_file()
+    elif words[:2] == ["python", "tinytorch_ref/benchmarks/generation.py"]:
+        done = subprocess.run([sys.executable, ROOT / words[1], "12"], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0 and done.stdout.count("equal tokens: True") == 3, done.stdout + done.stderr
     elif words[0].startswith("python"):
         assert words[1] == "bootstrap.py" and f'"{words[2]}"' in read_text(ROOT / "bootstrap.py")
     elif words[0] == "pytest":
