@@ -258,6 +258,20 @@ def test_the_model_may_change_between_two_texts_and_while_one_is_streamed(change
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("prompt", [1, 2])
+def test_a_reset_cache_sees_a_change_that_the_snapshot_does_not(prompt, taken):
+    model, ids = cached(), some_ids(1, 9)
+    written(model, ids[:, :prompt], 6)
+    for layer in (model.blocks[0].attention.q_proj, model.blocks[1].mlp.linear2):
+        layer.weight.data[0] += 2
+    assert model.decoder.snapshot.is_current()
+    model.decoder.cache.reset()
+    taken.clear()
+    for length in range(prompt, 10):
+        agree(model, ids[:, :length])
+    assert taken == list(range(prompt, 9))
+
+
 def test_kernels_may_be_switched_in_the_middle_of_a_text(taken):
     model, ids = cached(), some_ids(1, 20)
     for length in range(3, 21):

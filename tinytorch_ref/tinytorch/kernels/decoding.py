@@ -6,10 +6,13 @@ by calls that are made for batches. Here the arrays of a plain model are looked 
 is written into the same few arrays for every token, and sums of a row are dot products.
 
 What can be multiplied beforehand is: a row has copies of the weights, with the scales of the normalisations and all
-biases in them, and writes into the arrays of the model's `KVCache`. Before a token it is made sure that the weights are
-still those arrays and hold the numbers of the decoder's snapshot (`generate`, during which nobody can train, asks
-once). Whatever is not the commonest case (a prompt, another text, a batch, new weights) goes the clear way, and each
-way finds in the cache what the other left.
+biases in them, and writes into the arrays of the model's `KVCache`. Whoever reads the numbers that go from block to
+block is a normalisation, which takes their mean away first; so whatever is added to them has none here, the token's row
+and the columns of the weights, and no normalisation has to look for it.
+
+Before a token it is made sure that the weights are still those arrays and hold the numbers of the decoder's snapshot
+(`generate`, during which nobody can train, asks once). Whatever is not the commonest case (a prompt, another text, a
+batch, new weights) goes the clear way, and each way finds in the cache what the other left.
 
 `install` registers the functions that stand in for the clear ones; `use_kernels(False)` puts the clear ones back.
 """
@@ -27,7 +30,7 @@ import numpy as np
 
 from tinytorch.core import transformers
 from tinytorch.core.layers import LINEAR, Linear
-from tinytorch.core.transformers import LayerNorm, TransformerBlock
+from tinytorch.core.transformers import LayerNorm, TiedHead, TransformerBlock
 from tinytorch.dispatch import StandIn, register_stand_in, watched
 from tinytorch.perf.memoization import CachedDecoder
 
@@ -44,41 +47,43 @@ LEAST, MOST = 1e-20, 1e30  # sums of exp(score) between these lost no digit that
 
 
 class _Norm:
-    """A layer normalisation without its scale and shift, which are in the weights behind: D numbers -> D numbers."""
+    """A normalisation of D numbers whose mean is 0, without its scale and shift, which are in the weights behind."""
 
-    __slots__ = ("eps", "even", "mean")
+    __slots__ = ("eps", "share", "factor")
 
     def __init__(self, layer: LayerNorm):
         weight = layer.weight.data
-        self.eps = layer.eps
-        self.even = np.full(len(weight), 1 / len(weight), weight.dtype)  # x @ even is the mean of x
-        self.mean = np.empty((), weight.dtype)
+        self.eps, self.share = layer.eps, 1 / len(weight)
+        self.factor = np.empty((), weight.dtype)
 
     def put(self, x: Array, into: Array) -> None:
-        x.dot(self.even, self.mean)
-        np.subtract(x, self.mean, into)
-        into *= 1 / math.sqrt(float(into.dot(into)) / len(into) + self.eps)
+        factor = self.factor
+        x.dot(x, factor)
+        factor[()] = 1 / math.sqrt(factor.item() * self.share + self.eps)
+        np.multiply(x, factor, into)
 
 
-def _map(weight: Array, bias: Array | None, norm: LayerNorm | None = None) -> Array:
-    """A linear layer as one matrix (in + 1, out): the last row is the bias, and meets a 1. `norm` is what lies before.
+def _joined(layers: Sequence[Linear | TiedHead], norm: LayerNorm | None = None) -> Array:
+    """Linear layers that read the same numbers, behind `norm`, as one matrix (in + 1, out).
 
-    It is worked out in float64, so that the only roundings are those of the result.
+    The last row holds the biases and meets a 1. A tied head has its weight as (out, in), and no bias.
     """
-    whole = np.zeros((len(weight) + 1, weight.shape[1]))
-    whole[:-1] = weight
-    if norm is not None:
-        whole[-1] = norm.bias.data @ whole[:-1]
-        whole[:-1] *= norm.weight.data[:, None]
-    if bias is not None:
-        whole[-1] += bias
-    return whole.astype(weight.dtype)
+    weights = [layer.weight.data if isinstance(layer, Linear) else layer.weight.data.T for layer in layers]
+    whole = np.empty((len(weights[0]) + 1, sum(w.shape[1] for w in weights)), weights[0].dtype)
+    end = 0
+    for layer, weight in zip(layers, weights, strict=True):
+        part = whole[:, end : (end := end + weight.shape[1])]
+        np.multiply(weight, 1 if norm is None else norm.weight.data[:, None], part[:-1])
+        part[-1] = 0 if norm is None else norm.bias.data @ weight
+        bias = getattr(layer, "bias", None)
+        if bias is not None:
+            part[-1] += bias.data
+    return whole
 
 
-def _joined(layers: Sequence[Linear], norm: LayerNorm | None = None) -> Array:
-    """Linear layers that read the same numbers, side by side."""
-    maps = [_map(layer.weight.data, None if layer.bias is None else layer.bias.data, norm) for layer in layers]
-    return np.concatenate(maps, axis=1)
+def _without_mean(rows: Array) -> None:
+    """Takes the mean of each row away: what is added to the numbers between the blocks has none."""
+    rows -= rows.mean(axis=1, keepdims=True)
 
 
 class _Gelu:
@@ -109,7 +114,7 @@ class _Block:
     """The layers of one block and its part of the cache.
 
     Attributes:
-        qkv, out, linear1, linear2: matrices as `_map` makes them; qkv gives queries, keys and values, in this order.
+        qkv, out, linear1, linear2: matrices as `_joined` makes them; qkv gives queries, keys and values, in this order.
         keys, values: (H, room, d); turned: the keys as (H, d, room).
         totals: for the sum of exp(score) of each head, (H,); columns: the same as (H, 1, 1).
         wide_one: for the hidden numbers of the MLP and the 1 that meets the bias; wide: those numbers alone.
@@ -123,10 +128,10 @@ class _Block:
         self.ln1, self.ln2 = _Norm(block.ln1), _Norm(block.ln2)
         self.qkv = _joined((attention.q_proj, attention.k_proj, attention.v_proj), block.ln1)
         self.qkv[:, : len(self.qkv) - 1] *= 1 / math.sqrt(keys.shape[2])  # the queries: scores come out divided by √d
-        self.out, self.linear1, self.linear2 = (
-            _joined((layer,), norm)
-            for layer, norm in ((attention.out_proj, None), (mlp.linear1, block.ln2), (mlp.linear2, None))
-        )
+        self.out, self.linear2 = _joined((attention.out_proj,)), _joined((mlp.linear2,))
+        _without_mean(self.out)
+        _without_mean(self.linear2)
+        self.linear1 = _joined((mlp.linear1,), block.ln2)
         self.linear1 *= _Gelu.scale
         self.linear2[:-1] /= _Gelu.scale
         self.keys, self.turned, self.values = keys, keys.swapaxes(1, 2), values
@@ -154,19 +159,18 @@ class Row:
         # The places that Snapshot.read looks at, with the lookups done.
         self.samples = [(a.item, n) for a in self.arrays for n in (a.size // 3, 2 * a.size // 3)]
         self.tokens, self.places = model.token_embedding.weight.data, model.position_embedding.position_embeddings.data
-        # A head of its own has its weight (D, V), one that is tied (V, D).
-        head = model.lm_head
-        weight, bias = (head.weight.data, head.bias) if isinstance(head, Linear) else (head.weight.data.T, None)
-        self.ln_f, self.head = _Norm(model.ln_f), _map(weight, None if bias is None else bias.data, model.ln_f)
+        self.ln_f, self.head = _Norm(model.ln_f), _joined((model.lm_head,), model.ln_f)
         self.totals = np.ones((len(model.blocks), model.num_heads), self.keys.dtype)
         parts = zip(model.blocks, cache.keys[:, 0], cache.values[:, 0], self.totals, strict=True)
         self.blocks = [_Block(*part) for part in parts]
+        self.all_totals = self.totals.reshape(-1)
         self._make_room(model.num_heads, cache.max_seq_len)
 
     def _make_room(self, heads: int, positions: int) -> None:
         """The arrays for what lies in between; some have other names for their views. A last 1 meets the bias."""
         dtype, width = self.keys.dtype, self.tokens.shape[1]
         self.x, self.added = np.empty((2, width), dtype)
+        self.even = np.full(width, 1 / width, dtype)  # x @ even is the mean of x
         self.read_one, self.found_one = np.ones((2, width + 1), dtype)
         self.read = self.read_one[:-1]
         self.found_heads = self.found_one[:-1].reshape(heads, 1, -1)
@@ -198,6 +202,7 @@ class Row:
         weights = self.scores[: len(self.k_heads) * count].reshape(-1, count)  # (H, n)
         weight_rows, ones = weights[:, None], self.ones[:count]
         np.add(self.tokens[token], self.places[place], x)
+        x -= x.dot(self.even)
         for block in self.blocks:
             block.ln1.put(x, read)
             read_one.dot(block.qkv, self.qkv)
@@ -215,7 +220,7 @@ class Row:
             block.gelu.put(block.wide)
             block.wide_one.dot(block.linear2, added)
             x += added
-        if not (self.totals.min() > LEAST and self.totals.max() < MOST):
+        if not (np.minimum.reduce(self.all_totals) > LEAST and np.maximum.reduce(self.all_totals) < MOST):
             return None
         self.ln_f.put(x, read)
         return read_one.dot(self.head)[None]
@@ -270,6 +275,9 @@ def decode(clear: Callable[..., Array]) -> Callable[..., Array]:
 def _one_more(decoder: CachedDecoder, ids: Array) -> Row | None:
     """The row of a decoder if ids (1, T) are the tokens that its cache holds and one more, else None."""
     filled = decoder.cache.seq_pos
+    if filled == 0:  # perhaps somebody's `reset` for weights that changed where no snapshot looks
+        _rows.pop(decoder, None)
+        return None
     if ids.shape != (1, filled + 1) or len(decoder.tokens) != 1 or filled >= decoder.cache.max_seq_len:
         return None
     # Equal bytes are equal tokens; two arrays compared by == take longer.
