@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import tracemalloc
 from contextlib import nullcontext
-from itertools import islice
 
 import numpy as np
 from tinytorch.core.activations import GELU
@@ -486,10 +485,11 @@ def around_a_cache(settings, seed, ids):
 
 
 def two_models(settings, seeds, prompt, count):
-    """Two models with caches that write by turns."""
-    models = [_cached(settings, seed) for seed in seeds]
-    streams = [model.stream(prompt, count, temperature=0) for model in models]
-    return [np.stack(list(islice(s, count)), axis=1) for s in streams]
+    """Greedy texts of two models with caches, a token of each in turn; with each text all logits on the way."""
+    models = [_noting(settings, seed, cached=True) for seed in seeds]
+    turns = list(zip(*(model.stream(prompt, count, temperature=0) for model, _ in models), strict=True))
+    texts = [np.stack(tokens, axis=1) for tokens in zip(*turns, strict=True)]
+    return [[text, seen] for text, (_, seen) in zip(texts, models, strict=True)]
 
 
 def enabled_for(what):

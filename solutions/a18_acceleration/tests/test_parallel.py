@@ -115,7 +115,8 @@ def gradients(student, rng):
     failure_message="Lay the gradients of a bucket end to end, reduce that, and cut it up again: 2 (n - 1) messages.",
 )
 def messages(student, rng):
-    shapes = [[int(n)] for n in rng.integers(2, 9, size=12)]
+    # What is cut for three ranks leaves no rest: that is another case's question.
+    shapes = [[3 * int(n)] for n in rng.integers(1, 4, size=12)]
     ranks = [[rng.normal(size=shape).astype("f4") for shape in shapes] for _ in range(3)]
     for got, sent in student.reduced_gradients(shapes, ranks, 1 << 20):
         expect.equal(sent, 4)

@@ -81,6 +81,8 @@ def in_turn(student, rng):
     rows = got["rows"]["latency"]
     expect.equal([rows[0]["name"], rows[0]["verdict"]], ["quick", "faster"])
     expect.close(rows[0]["gain"], medians["base"] / medians["quick"], rtol=1e-9)
+    for row in rows:
+        expect.close(row["median"], medians[row["name"]], rtol=1e-9)
     right = [float((x.argmax(1) == y).mean()) for x, y in data]
     for name in seconds:
         expect.close(got["accuracy"][name], right, rtol=1e-9)
