@@ -81,6 +81,8 @@ def many(student, rng):
     for n, metrics in ((14, "ab"), (25, "abc"), (30, "abcd"), (9, "a"), (1, "ab")):
         directions = {m: ("min", "max")[int(rng.integers(2))] for m in metrics}
         points = _points(rng, n, metrics, 4)
+        if n > 1:
+            points["a twin"] = dict(points[_front(points, directions)[-1]])
         expect.equal(student.front(points, directions), _front(points, directions))
 
 
