@@ -41,6 +41,7 @@ def ties(student, rng):
     for top in (2, 3, 6):
         a, b = rng.integers(0, top, size=25).astype(float), rng.integers(0, top, size=40).astype(float)
         expect.close(student.ks_distance(a, b), _ks(a, b), rtol=1e-9, atol=1e-12)
+        expect.close(student.ks_distance(b, a), _ks(a, b), rtol=1e-9, atol=1e-12)
     expect.close(student.ks_distance(np.array([1.0, 1.0, 2.0]), np.array([2.0, 1.0, 1.0])), 0.0)
 
 
