@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -87,11 +89,37 @@ def test_what_is_no_request_is_refused_with_field_expected_and_found(service, ca
     assert service.predict(inputs(1))["version"] == 2  # and the next one is answered
 
 
-def test_a_body_that_does_not_announce_its_length_is_capped_too(service):
-    connection = http.client.HTTPConnection(service.host, service.port, timeout=30)
-    pieces = (b"x" * 5000 for _ in range(6))
-    connection.request("POST", "/predict", pieces, {"Content-Type": "application/json"}, encode_chunked=True)
-    assert connection.getresponse().status == 413
+@pytest.mark.parametrize("announced", [True, False])
+def test_who_sends_too_much_and_slowly_is_told_so(announced, service):
+    def pieces():
+        for i in range(8):
+            time.sleep(0.1 if i > 4 else 0)  # time enough to be refused and closed
+            yield b"x" * 5000
+
+    headers = {"Content-Type": "application/json", **({"Content-Length": "40000"} if announced else {})}
+    with closing(http.client.HTTPConnection(service.host, service.port, timeout=30)) as connection:
+        connection.request("POST", "/predict", pieces(), headers, encode_chunked=not announced)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Connection"]) == (413, "close")
+        assert json.load(answer)["error"]["field"] == "body"
+
+
+def test_who_waits_for_leave_to_send_too_much_is_refused_at_once(service):
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((service.host, service.port), timeout=30) as polite:
+        polite.sendall(head + b"Content-Length: 40000\r\nExpect: 100-continue\r\n\r\n")
+        assert polite.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_who_never_stops_sending_is_cut_off(service):
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    with socket.create_connection((service.host, service.port), timeout=30) as endless:
+        endless.sendall(head + b"Content-Type: application/json\r\n\r\n")
+        with pytest.raises(ConnectionError):
+            for _ in range(1000):  # 65 MB; sockets hold a few
+                endless.sendall(chunk)
+    assert service.predict(inputs(1))["version"] == 2
 
 
 def test_a_body_that_does_not_come_is_given_up_and_one_that_is_broken_off_is_no_error(service):

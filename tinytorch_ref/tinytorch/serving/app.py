@@ -16,6 +16,7 @@ import secrets
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ SAFE = {
     "Cache-Control": "no-store",
 }
 SHORT_BODY = 4096  # bytes of a request that is not a prediction
+IN_VAIN = 8  # times what a body may hold is read, and thrown away, of one that holds too much
 Handler = Callable[[Any], Awaitable[Any]]
 
 
@@ -151,9 +153,17 @@ class Endpoints:
         self.service = service
 
     async def _read(self, request: Any, cap: int = SHORT_BODY) -> dict[str, Any]:
-        patience = self.service.settings.body_seconds
+        patience, stream = self.service.settings.body_seconds, request.stream()
         try:
-            return await asyncio.wait_for(inputs.read_json(request.headers, request.stream(), cap), patience)
+            return await asyncio.wait_for(inputs.read_json(request.headers, stream, cap), patience)
+        except Refused as refused:
+            # Whoever is still sending when the connection is closed learns of that, and never of the answer. But who
+            # announced a length and expects "100 Continue" waits for a word, and this is it.
+            waits = "expect" in request.headers and "content-length" in request.headers
+            if refused.status == 413 and not waits:
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(inputs.discard(stream, IN_VAIN * cap), patience)
+            raise
         except asyncio.TimeoutError:
             # Whoever sends slowly holds a place that others wait for.
             wanted = f"all of it within {patience:g} s"

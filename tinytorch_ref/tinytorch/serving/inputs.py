@@ -64,8 +64,16 @@ async def read_json(headers: Mapping[str, str], stream: AsyncIterator[bytes], ca
     return parse_object(bytes(body))
 
 
+async def discard(stream: AsyncIterator[bytes], most: int) -> None:
+    """Let the rest of a body come, up to about `most` bytes."""
+    async for piece in stream:
+        most -= len(piece)
+        if most < 0:
+            return
+
+
 def _too_large(cap: int, what: str) -> Refused:
-    # What is still to come is not read, so the connection cannot be used again.
+    # Perhaps not all that is still to come will be read, so the connection cannot be used again.
     return Refused(413, "body", f"at most {cap:,} bytes", what, {"Connection": "close"})
 
 
