@@ -150,20 +150,22 @@ class Row:
     Attributes:
         snapshot, keys, values: of the decoder and its cache, when the arrays were looked up.
         arrays: of the snapshot's parameters.
+        computed: the decoder's, when it last came here. What went the clear way since may follow a `reset`.
     """
 
     def __init__(self, decoder: CachedDecoder):
         model, cache = decoder.model, decoder.cache
         self.snapshot, self.keys, self.values = decoder.snapshot, cache.keys, cache.values
         self.arrays = [p.data for p in self.snapshot.parameters]
+        self.computed = decoder.computed
         # The places that Snapshot.read looks at, with the lookups done.
         self.samples = [(a.item, n) for a in self.arrays for n in (a.size // 3, 2 * a.size // 3)]
         self.tokens, self.places = model.token_embedding.weight.data, model.position_embedding.position_embeddings.data
         self.ln_f, self.head = _Norm(model.ln_f), _joined((model.lm_head,), model.ln_f)
         self.totals = np.ones((len(model.blocks), model.num_heads), self.keys.dtype)
+        self.all_totals = self.totals.reshape(-1)
         parts = zip(model.blocks, cache.keys[:, 0], cache.values[:, 0], self.totals, strict=True)
         self.blocks = [_Block(*part) for part in parts]
-        self.all_totals = self.totals.reshape(-1)
         self._make_room(model.num_heads, cache.max_seq_len)
 
     def _make_room(self, heads: int, positions: int) -> None:
@@ -180,9 +182,10 @@ class Row:
         self.scores, self.ones = np.empty(heads * positions, dtype), np.ones(positions, dtype)
 
     def is_current(self, decoder: CachedDecoder) -> bool:
-        """Whether the decoder still has these arrays, and the weights the numbers of its snapshot."""
+        """Whether all tokens came here, the arrays are those of before, and the weights have the snapshot's numbers."""
         return (
-            self.belongs_to(decoder)
+            decoder.computed == self.computed
+            and self.belongs_to(decoder)
             and all(map(is_, [p.data for p in self.snapshot.parameters], self.arrays))
             and [item(n) for item, n in self.samples] == self.snapshot.numbers
         )
@@ -252,6 +255,7 @@ def decode(clear: Callable[..., Array]) -> Callable[..., Array]:
             place, token = decoder.cache.seq_pos, ids[0, -1]
             decoder.tokens[0, place] = token
             decoder.computed += 1
+            row.computed = decoder.computed
             decoder.reused += place
             with np.errstate(all="ignore"):  # what overflows is found out
                 logits = row.step(token, place)
@@ -275,8 +279,7 @@ def decode(clear: Callable[..., Array]) -> Callable[..., Array]:
 def _one_more(decoder: CachedDecoder, ids: Array) -> Row | None:
     """The row of a decoder if ids (1, T) are the tokens that its cache holds and one more, else None."""
     filled = decoder.cache.seq_pos
-    if filled == 0:  # perhaps somebody's `reset` for weights that changed where no snapshot looks
-        _rows.pop(decoder, None)
+    if filled == 0:  # perhaps somebody's `reset`, for weights that changed where no snapshot looks
         return None
     if ids.shape != (1, filled + 1) or len(decoder.tokens) != 1 or filled >= decoder.cache.max_seq_len:
         return None
